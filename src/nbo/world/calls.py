@@ -1,0 +1,251 @@
+"""Call records of one chunk in one month: who called whom, over which network, how long."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from nbo.world import catalog
+from nbo.world.calendar import Floats, day_factors, seconds_of_day
+from nbo.world.columns import DAY, NEVER, Ints
+from nbo.world.life import Life
+from nbo.world.numbers import counterparties
+from nbo.world.tuning import Tuning
+
+LOCAL, NATIONAL, HKMT, INTERNATIONAL, RIVAL_CODE, DIAL_UP, SERVICE_CALL, COMPLAINT_CALL, SALES_CALL = range(9)
+"""What a call is. The first four are also destinations; a call to a rival's access code has none
+(beyond the rival's gateway we do not see where it goes)."""
+MEDIAN_SECONDS = np.array([55, 120, 140, 150, 115, 1500, 120, 150, 80])
+SPREAD = 0.95
+FAILED_SHARE = 0.06
+MAX_SECONDS = 4 * 3600
+FADE_TO = 0.25
+"""Use on the last day of a traced leaver against before the decision."""
+DIAL_UP_PER_DAY = 1.1
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Call records, arrays of shape (calls,); ``network``, ``code``, ``line`` are positions."""
+
+    account: Ints
+    line: Ints
+    seconds: Ints
+    known: Ints
+    outgoing: Ints
+    what: Ints
+    network: Ints
+    code: Ints
+    counterparty: Ints
+    prefix: Ints
+    duration: Ints
+    charge: Ints
+
+    def __len__(self) -> int:
+        return len(self.account)
+
+
+def active_lines(life: Life, days: Ints) -> np.ndarray:
+    """Which lines are in service on which day, shape (lines, days)."""
+    stop = np.minimum(life.line_end, life.suspended[life.lines.account])
+    return (life.lines.start[:, None] <= days) & (days < stop[:, None])
+
+
+def use_factors(life: Life, days: Ints) -> Floats:
+    """All use of each account on each day against its normal level, shape (accounts, days)."""
+    weeks = life.weeks_of(days)
+    season = day_factors(days)[life.population.site_type]
+    span = np.maximum(life.leave - life.decided, 1)
+    way = np.clip((days - life.decided[:, None]) / span[:, None], 0, 1)
+    fade = 1 - (1 - FADE_TO) * way * life.traced[:, None]
+    factors: Floats = np.exp(life.activity[:, weeks]) * season * fade
+    return factors
+
+
+def draw_calls(life: Life, days: Ints, month: int, tuning: Tuning) -> Calls:
+    """All call records of a chunk whose calls began on these days."""
+    rng = life.population.chunk.random(10, month)
+    factors = use_factors(life, days)
+    account, line, day, what, outgoing = ordinary_calls(rng, life, days, factors)
+    parts = [(account, line, day, what, outgoing)]
+    parts += [dial_up_calls(rng, life, days, factors), event_calls(rng, life, days)]
+    account, line, day, what, outgoing = (np.concatenate(column) for column in zip(*parts, strict=True))
+    people = life.population
+    n = len(account)
+    seconds = day * DAY + seconds_of_day(rng, people.site_type[account])
+    duration = np.rint(MEDIAN_SECONDS[what] * np.exp(rng.normal(0, SPREAD, n))).astype(np.int64)
+    duration = np.clip(duration, 1, MAX_SECONDS)
+    duration[rng.random(n) < FAILED_SHARE] = 0
+    network, code = routes(rng, life, account, day, what, outgoing)
+    numbers = counterparties(rng, people, account, day, what)
+    network = np.where((what <= INTERNATIONAL) & (network == catalog.OWN), numbers.network, network)
+    sales = np.array([int(c) for c in catalog.CODES])[code]
+    late = rng.random(n) < tuning.late_call_share
+    days_late = np.where(late, rng.integers(1, 10, n), 0)
+    return Calls(
+        account=account,
+        line=line,
+        seconds=seconds,
+        known=(day + 1 + days_late) * DAY + rng.integers(0, 5 * 3600, n),
+        outgoing=outgoing,
+        what=what,
+        network=network,
+        code=code,
+        counterparty=np.where(what == SALES_CALL, sales, numbers.number),
+        prefix=numbers.prefix,
+        duration=duration,
+        charge=charges(what, outgoing, code, duration),
+    )
+
+
+Part = tuple[Ints, Ints, Ints, Ints, Ints]
+
+
+def ordinary_calls(rng: np.random.Generator, life: Life, days: Ints, factors: Floats) -> Part:
+    """Local and long-distance calls; leaked ones turn to the rival's code or vanish."""
+    people = life.population
+    voice = np.flatnonzero(life.lines.voice)
+    owner = life.lines.account[voice]
+    active = active_lines(life, days)[voice]
+    first = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
+    per_account = np.add.reduceat(active.astype(np.float64), first, axis=0)
+    rate = people.calls_per_day[:, None] * factors / np.maximum(per_account, 1)
+    counts = rng.poisson(rate[owner] * active).ravel()
+    cell = np.repeat(np.arange(len(counts)), counts)
+    line, column = voice[cell // len(days)], cell % len(days)
+    account, day = life.lines.account[line], days[column]
+    outgoing = (rng.random(len(cell)) >= people.in_share[account]).astype(np.int64)
+    week = life.weeks_of(days)[column]
+    what = destinations(rng, life, account, week, outgoing)
+    far = (what > LOCAL) & (outgoing == 1)
+    leak = np.where(far, life.leak[account, week], 0.0)
+    habit = np.where(far, people.habit[account], 0.0)
+    seen = life.seen[account, week]
+    turned = rng.random(len(cell)) < np.where(seen, leak + (1 - leak) * habit, habit)
+    unseen = np.where(
+        seen, 0.0, np.where(far, leak, np.where(outgoing == 0, 0.25 * life.leak[account, week], 0))
+    )
+    keep = rng.random(len(cell)) >= unseen
+    what = np.where(turned, RIVAL_CODE, what)
+    return account[keep], line[keep], day[keep], what[keep], outgoing[keep]
+
+
+def destinations(rng: np.random.Generator, life: Life, account: Ints, week: Ints, outgoing: Ints) -> Ints:
+    """Local or which kind of far, with the account's own drifting share of long distance."""
+    shares = life.population.destination_shares
+    far_share = (1 - shares[:, 0])[account] * np.exp(life.distance[account, week])
+    far_share = np.minimum(far_share, 0.9) * np.where(outgoing == 1, 1.0, 0.6)
+    far = rng.random(len(account)) < far_share
+    kinds = np.cumsum(shares[:, 1:] / shares[:, 1:].sum(axis=1, keepdims=True), axis=1)
+    pick = rng.random(len(account))
+    kind = 1 + (pick > kinds[account, 0]) + (pick > kinds[account, 1])
+    return np.where(far, kind, LOCAL)
+
+
+def dial_up_calls(rng: np.random.Generator, life: Life, days: Ints, factors: Floats) -> Part:
+    """Internet sessions by telephone, over the account's first line."""
+    people = life.population
+    users = np.flatnonzero(people.dial_up)
+    first = np.searchsorted(life.lines.account, users)
+    leak = data_leak(life, days)[users]
+    rate = DIAL_UP_PER_DAY * factors[users] * active_lines(life, days)[first] * (1 - leak)
+    counts = rng.poisson(rate).ravel()
+    cell = np.repeat(np.arange(len(counts)), counts)
+    account = users[cell // len(days)]
+    ones = np.ones(len(cell), dtype=np.int64)
+    return account, first[cell // len(days)], days[cell % len(days)], ones * DIAL_UP, ones
+
+
+def data_leak(life: Life, days: Ints) -> Floats:
+    """Share of data use gone to a rival, shape (accounts, days): follows the voice a month later."""
+    weeks = np.maximum(life.weeks_of(days) - 4, 0)
+    return life.leak[:, weeks] * life.data_leaks[:, None]
+
+
+def event_calls(rng: np.random.Generator, life: Life, days: Ints) -> Part:
+    """Calls to the service lines around tickets, and rivals' sales calls around an approach."""
+    account, opened, _, kind = life.happenings.columns("ticket", 4)
+    repair = np.isin(kind, (catalog.COMPLAINT, catalog.FAULT))
+    parts = [
+        (account, opened, np.where(repair, COMPLAINT_CALL, SERVICE_CALL), rng.poisson(1.3, len(account)))
+    ]
+    approached, when, _ = life.happenings.columns("approach", 3)
+    around = when + rng.integers(-10, 11, len(when))
+    parts.append((approached, around, np.full(len(when), SALES_CALL), rng.poisson(1.6, len(when))))
+    strays = rng.poisson(0.004 * len(days), life.population.count)
+    everyone = np.arange(life.population.count)
+    stray_days = rng.choice(days, len(everyone))
+    parts.append((everyone, stray_days, np.full(len(everyone), SERVICE_CALL), 2 * strays))
+    parts.append((everyone, stray_days, np.full(len(everyone), SALES_CALL), strays))
+    account, day, what = (np.concatenate([np.repeat(p[k], p[3]) for p in parts]) for k in range(3))
+    inside = (day >= days[0]) & (day <= days[-1])
+    account, day, what = account[inside], day[inside], what[inside]
+    line = np.searchsorted(life.lines.account, account)
+    stop = np.minimum(life.line_end[line], life.suspended[account])
+    served = (life.lines.start[line] <= day) & (day < stop)
+    outgoing = (what != SALES_CALL).astype(np.int64)
+    return account[served], line[served], day[served], what[served], outgoing[served]
+
+
+def routes(
+    rng: np.random.Generator, life: Life, account: Ints, day: Ints, what: Ints, outgoing: Ints
+) -> tuple[Ints, Ints]:
+    """Network at the other end and access code (-1 = none)."""
+    people, n = life.population, len(account)
+    week = life.weeks_of(day)
+    leaking = life.seen[account, week] & (rng.random(n) < leak_share(life, account, week))
+    rival = np.where(leaking, life.rival[account, week], people.habit_rival[account])
+    caller = salesman(life, account, day, rng)
+    network = np.select([what == RIVAL_CODE, what == SALES_CALL], [rival, caller], catalog.OWN)
+    own_ip = (outgoing == 1) & (what >= NATIONAL) & (what <= INTERNATIONAL)
+    own_ip &= rng.random(n) < people.ip_share[account]
+    card = people.employees[account] % 7 == 0
+    code = np.full(n, -1)
+    code = np.where(own_ip, np.where(card, catalog.OWN_CARD, catalog.OWN_IP), code)
+    code = np.where(what == DIAL_UP, np.where(account % 4 == 0, catalog.DIAL_UP_163, catalog.DIAL_UP), code)
+    code = np.where(what == SERVICE_CALL, catalog.SERVICE_LINE, code)
+    code = np.where(what == COMPLAINT_CALL, catalog.COMPLAINT_LINE, code)
+    code = np.where(what == RIVAL_CODE, catalog.FIRST_RIVAL_IP + network - 1, code)
+    code = np.where(what == SALES_CALL, catalog.FIRST_SALES_LINE + network - 1, code)
+    return network, code
+
+
+def leak_share(life: Life, account: Ints, week: Ints) -> Floats:
+    """Chance that a call to a rival's code belongs to the leakage, not to the old habit."""
+    leak = life.leak[account, week]
+    habit = (1 - leak) * life.population.habit[account]
+    share: Floats = leak / np.maximum(leak + habit, 1e-9)
+    return share
+
+
+def salesman(life: Life, account: Ints, day: Ints, rng: np.random.Generator) -> Ints:
+    """The rival that last approached the account about this day, else any."""
+    approached, when, rival = life.happenings.columns("approach", 3)
+    order = np.lexsort((when, approached))
+    keys = approached[order] * NEVER + when[order]
+    at = np.searchsorted(keys, account * NEVER + day + 11) - 1
+    near = (at >= 0) & (len(keys) > 0)
+    safe = np.maximum(at, 0)
+    if not len(keys):
+        return rng.integers(1, 6, len(account))
+    near &= (approached[order][safe] == account) & (np.abs(when[order][safe] - day) <= 10)
+    return np.where(near, rival[order][safe], rng.integers(1, 6, len(account)))
+
+
+def charges(what: Ints, outgoing: Ints, code: Ints, duration: Ints) -> Ints:
+    """Charge of each call in fen; incoming, failed and service calls are free."""
+    minutes = -(-duration // 60)
+    local = catalog.LOCAL_FIRST + catalog.LOCAL_MINUTE * np.maximum(minutes - 3, 0)
+    far = np.clip(what, 0, 3)
+    by_ip = np.isin(code, (catalog.OWN_IP, catalog.OWN_CARD))
+    rate = np.where(by_ip, np.array(catalog.IP_MINUTE)[far], np.array(catalog.TRUNK_MINUTE)[far])
+    charge = np.select(
+        [what == LOCAL, what <= INTERNATIONAL, what == RIVAL_CODE, what == DIAL_UP],
+        [local, rate * minutes, local, catalog.DIAL_UP_MINUTE * minutes],
+        0,
+    )
+    return np.where((outgoing == 1) & (duration > 0), charge, 0)
+
+
+def pick(calls: Calls, rows: np.ndarray) -> Calls:
+    """The calls of a mask or in an order."""
+    return Calls(**{f.name: getattr(calls, f.name)[rows] for f in fields(Calls)})

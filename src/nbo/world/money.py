@@ -1,0 +1,97 @@
+"""Bills of a month and how they are paid."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nbo.world import catalog
+from nbo.world.calendar import Floats
+from nbo.world.calls import DIAL_UP, HKMT, INTERNATIONAL, LOCAL, NATIONAL, RIVAL_CODE, Calls, active_lines
+from nbo.world.columns import NEVER, Ints
+from nbo.world.life import Life
+from nbo.world.market import sigmoid
+
+DUE_DAYS = 20
+UNPAID_DAYS = 75
+"""Bills this close before an end by non-payment or bankruptcy stay unpaid."""
+FAMILY_OF_PRODUCT = np.array(
+    [
+        catalog.BILL_FAMILIES.index(p.family) if p.family in catalog.BILL_FAMILIES else 0
+        for p in catalog.PRODUCTS
+    ]
+)
+FEES = np.array([product.fee for product in catalog.PRODUCTS])
+
+
+@dataclass(frozen=True)
+class Bills:
+    """One row per account and family with an amount; fen."""
+
+    account: Ints
+    day: Ints
+    family: Ints
+    amount: Ints
+    cost: Ints
+
+
+@dataclass(frozen=True)
+class Payments:
+    account: Ints
+    day: Ints
+    late: Ints
+    amount: Ints
+
+
+def bill(life: Life, calls: Calls, days: Ints, month: int) -> tuple[Bills, Payments]:
+    """Bills dated the day after the month, from charges and fees, and their payments."""
+    rng = life.population.chunk.random(15, month)
+    amounts = charged(life, calls) + fees(rng, life, days)
+    account, family = np.nonzero(amounts > 0)
+    amount = amounts[account, family]
+    day = np.full(len(account), days[-1] + 1)
+    share = np.array(catalog.COST_SHARE)[family] * rng.lognormal(0, 0.08, len(account))
+    bills = Bills(account, day, family, amount, np.rint(amount * share).astype(np.int64))
+    return bills, pay(rng, life, amounts.sum(axis=1), int(days[-1]) + 1)
+
+
+def charged(life: Life, calls: Calls) -> Ints:
+    """Call charges by account and family, shape (accounts, families)."""
+    n = life.population.count
+    voice = np.isin(calls.what, (LOCAL, RIVAL_CODE))
+    distance = np.isin(calls.what, (NATIONAL, HKMT, INTERNATIONAL))
+    chosen = (voice, distance, calls.what == DIAL_UP)
+    sums = [np.bincount(calls.account[rows], calls.charge[rows], minlength=n) for rows in chosen]
+    return np.column_stack([*sums, np.zeros(n)]).astype(np.int64)
+
+
+def fees(rng: np.random.Generator, life: Life, days: Ints) -> Ints:
+    """Monthly fees of lines for the days in service; mobile use is a noisy multiple of its fee."""
+    n = life.population.count
+    share = active_lines(life, days).mean(axis=1)
+    fee = FEES[life.lines.product] * share
+    fee = np.where(life.lines.product == catalog.PHS, fee * rng.lognormal(0.5, 0.3, len(fee)), fee)
+    family = FAMILY_OF_PRODUCT[life.lines.product]
+    width = len(catalog.BILL_FAMILIES)
+    total = np.bincount(life.lines.account * width + family, fee, minlength=n * width)
+    return np.rint(total.reshape(n, width)).astype(np.int64)
+
+
+def pay(rng: np.random.Generator, life: Life, amount: Ints, bill_day: int) -> Payments:
+    """Most pay before the due day; poor health pays late, and the last bills of the broke never."""
+    health = health_near(life, bill_day)
+    n = len(amount)
+    late = rng.random(n) < sigmoid(-2.3 - 1.3 * health)
+    near_end = (life.gone < NEVER) & (life.gone - bill_day < 2 * UNPAID_DAYS)
+    late |= near_end & (rng.random(n) < 0.6)
+    delay = np.where(late, 1 + rng.exponential(14, n), -rng.integers(0, 15, n)).astype(np.int64)
+    unpaid = (life.gone_reason >= catalog.NON_PAYMENT) & (life.gone_reason <= catalog.NON_PAYMENT + 1)
+    unpaid &= life.gone - bill_day < UNPAID_DAYS
+    paid = np.flatnonzero((amount > 0) & ~unpaid)
+    day = bill_day + DUE_DAYS + delay[paid]
+    return Payments(paid, day, np.maximum(delay[paid], 0), amount[paid])
+
+
+def health_near(life: Life, day: int) -> Floats:
+    week = min(int(life.weeks_of(np.array([day]))[0]), life.health.shape[1] - 1)
+    health: Floats = life.health[:, week]
+    return health
