@@ -1,0 +1,63 @@
+# Bare `make` lists what can be made. Every target that needs the environment makes it on first use.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+
+# A ready environment that stands elsewhere: NBO_VENV=DIR make test
+VENV := $(or $(NBO_VENV),$(CURDIR)/.venv)
+PYTHON := "$(VENV)/bin/python"
+unexport VIRTUAL_ENV PYTHONHOME
+
+# More arguments for pytest: make test ARGS="tests/unit -k asof"
+ARGS ?=
+# Test processes; CI takes two.
+WORKERS ?= $(if $(CI),2,0)
+
+.PHONY: help demo test check lint types contracts coverage bench-features bench-publish mutants lock clean environment
+
+help: ## list these targets
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS="	" read -r name text; do printf '  %-16s %s\n' "$$name" "$$text"; done
+
+environment:
+	@sh tools/environment
+
+demo: environment ## simulate a small operator, train, promote, score and print the at-risk list (files in runs/demo)
+	@"$(VENV)/bin/nbo" demo $(if $(NBO_DEMO_ACCOUNTS),--accounts $(NBO_DEMO_ACCOUNTS))
+
+test: environment ## run the test suite (ARGS="-k word" narrows it)
+	@$(PYTHON) -m pytest -n $(WORKERS) $(ARGS)
+
+coverage: environment ## run the test suite and fail under 90 % of lines (htmlcov/index.html shows which)
+	@$(MAKE) --no-print-directory test ARGS='--cov=nbo --cov-report=term:skip-covered --cov-report=html --cov-fail-under=90 $(ARGS)'
+
+check: environment ## all that CI runs: lint, types, contracts, then the tests with their coverage
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory types
+	@$(MAKE) --no-print-directory contracts
+	@$(MAKE) --no-print-directory coverage
+
+lint: environment ## ruff: rules and layout
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+
+types: environment ## mypy --strict
+	@$(PYTHON) -m mypy
+
+contracts: environment ## import-linter: which module may import which
+	@$(PYTHON) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-logo
+
+bench-features: environment ## time the feature engine against its peers (writes runs/bench)
+	@$(PYTHON) benchmarks/features.py $(ARGS)
+
+bench-publish: environment ## move the marked tables of runs/bench into docs/benchmarks.md
+	@$(PYTHON) tools/publish_benchmarks.py
+
+mutants: environment ## change the code of as-of, labels and signing at random and see the tests notice (minutes)
+	@sh tools/mutants $(ARGS)
+
+lock: ## write constraints/*.txt anew (UPGRADE=--upgrade takes the newest versions); needs uv and the network
+	@UPGRADE='$(UPGRADE)' sh tools/lock
+
+clean: ## remove the environment, caches and reports; runs, bundles and releases stay
+	@rm -rf .venv mutants htmlcov dist build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find src features training serving tests -name __pycache__ -type d -prune -exec rm -rf {} +
