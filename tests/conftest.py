@@ -11,7 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
+
+from nbo.tables.catalog import TABLES
+from nbo.tables.contract import Column, Table
+from nbo.tables.direct import ARROW_TYPES, store_from_tables
+from nbo.tables.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -98,3 +105,83 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section(f"{len(skips)} {verdict}", red=_in_ci(), yellow=not _in_ci())
     for test, reason in skips:
         terminalreporter.line(f"{test}: {reason}")
+
+
+FIRST_DAY, DAYS = 19_700, 260
+"""Random operators have facts on the days [FIRST_DAY, FIRST_DAY + DAYS)."""
+
+
+def _random_values(column: Column, count: int, rng: np.random.Generator) -> pa.Array:
+    """Values of one column by its kind; keys from small pools, so that tables meet each other."""
+    pools = {"account_id": 25, "line_id": 30, "counterparty_id": 40, "site_id": 15}
+    names = {"network_id": ["own", "unicom", "netcom", "other"], "access_code": ["17909", "17911", "17931"]}
+    if column.codes:
+        drawn: object = rng.choice(list(column.codes), count)
+    elif column.name in names:
+        drawn = rng.choice(names[column.name], count)
+    elif column.kind == "key":
+        pool = pools.get(column.name)
+        drawn = [f"{column.name[0]}{n:04d}" for n in (rng.integers(0, pool, count) if pool else range(count))]
+    elif column.kind in ("code", "text"):
+        drawn = rng.choice(["one", "two", "three"], count)
+    elif column.kind == "flag":
+        drawn = rng.random(count) < 0.7
+    elif column.kind == "number":
+        drawn = rng.random(count)
+    elif column.kind in ("day", "second"):
+        drawn = FIRST_DAY + rng.integers(0, DAYS + 90, count)
+    else:
+        drawn = rng.integers(0, 5_000, count)
+    missing = rng.random(count) < 0.1 if column.nullable else np.zeros(count, dtype=bool)
+    return pa.array(drawn, ARROW_TYPES[column.sql_type], mask=missing)
+
+
+def _random_table(table: Table, count: int, rng: np.random.Generator) -> pa.Table:
+    """Rows that fit a contract's types, with one event in ten known late."""
+    rows = {column.name: _random_values(column, count, rng) for column in table.columns}
+    event = FIRST_DAY + rng.integers(0, DAYS, count)
+    late = np.where(rng.random(count) < 0.1, rng.integers(1, 45, count), 0)
+    if table.event_column is not None:
+        rows[table.event_column] = pa.array(event.astype(np.int32))
+    rows["known_day"] = pa.array((event + 1 + late).astype(np.int32))
+    if table.name == "lines":
+        rows["state"] = pa.array(rng.choice(["active", "suspended", "ended"], count, p=[0.5, 0.1, 0.4]))
+        rows["reason"] = pa.array(rng.choice(["price", "service", "bankruptcy"], count, p=[0.6, 0.3, 0.1]))
+    found = pa.table(rows)
+    if table.shape == "log":
+        _, first = np.unique([str(key) for key in found.select(table.row_key).to_pylist()], return_index=True)
+        return found.take(pa.array(np.sort(first)))
+    return found
+
+
+@pytest.fixture
+def random_tables() -> Callable[[int], dict[str, pa.Table]]:
+    """Every table of the contracts, filled at random from a seed."""
+
+    def made(seed: int) -> dict[str, pa.Table]:
+        rng = np.random.default_rng(seed)
+        sizes = {"calls": 1_500, "interconnect": 300, "usage": 800, "lines": 90, "accounts": 40}
+        tables = {name: _random_table(table, sizes.get(name, 120), rng) for name, table in TABLES.items()}
+        networks = {
+            "network_id": ["own", "unicom", "netcom", "other"],
+            "kind": ["own", "rival", "rival", "other"],
+        }
+        known = pa.array([FIRST_DAY, FIRST_DAY, FIRST_DAY + 130, FIRST_DAY], pa.int32())
+        tables["networks"] = pa.table({**networks, "known_day": known})
+        del tables["labels"]
+        return tables
+
+    return made
+
+
+@pytest.fixture
+def random_store(
+    tmp_path: Path, random_tables: Callable[[int], dict[str, pa.Table]]
+) -> Callable[[int], Store]:
+    """A store of a random operator; complete to the last of its days."""
+
+    def made(seed: int) -> Store:
+        folder = tmp_path / f"random-{seed}"
+        return store_from_tables(folder, random_tables(seed), end_day=FIRST_DAY + DAYS)
+
+    return made

@@ -36,6 +36,8 @@ class Embedded:
         self.execute("SET enable_progress_bar = false")
         self.execute("SET TimeZone = 'UTC'")
         self.execute("SET autoinstall_known_extensions = false")
+        # A table name must never be taken for a variable of the calling code.
+        self.execute("SET python_enable_replacements = false")
         if threads is not None:
             self.execute(f"SET threads = {int(threads)}")
         if memory_limit is not None:

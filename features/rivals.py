@@ -1,0 +1,33 @@
+"""Rival traffic: the traces that leakage leaves in our own call records and in settlements."""
+
+from nbo.features import FeatureSet, Words, days, table
+
+calls = table("calls")
+out = calls.where(direction="out")
+with_rivals = calls.where(counterparty="rival")
+to_rivals = out.where(counterparty="rival")
+from_rivals = calls.where(direction="in", counterparty="rival")
+through_codes = out.where(counterparty="rival_access_code")
+settled = table("interconnect")
+
+RIVALS = FeatureSet(
+    "rivals",
+    Words("Rival traffic", "竞争对手话务"),
+    [
+        with_rivals.count(over=days(30, 90)),
+        to_rivals.sum("minutes", over=days(30, 90)),
+        to_rivals.sum("minutes", over=days(30)).trend(),
+        to_rivals.sum("minutes", over=days(30, 90)).share_of(out),
+        from_rivals.count(over=days(30, 90)),
+        from_rivals.count(over=days(30)).trend(),
+        through_codes.count(over=days(7, 30, 90)),
+        through_codes.sum("minutes", over=days(30, 90)),
+        through_codes.sum("minutes", over=days(30)).trend(),
+        through_codes.sum("minutes", over=days(30, 90)).share_of(out),
+        through_codes.days_since("last", over=days(90)),
+        through_codes.days_since("first", over=days(90)),
+        with_rivals.distinct("network_id", over=days(90)),
+        settled.sum("minutes", over=days(60, 120)),
+        settled.sum("minutes", over=days(60)).trend(),
+    ],
+)

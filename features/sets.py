@@ -1,0 +1,13 @@
+"""Which families each model reads; training configs name these keys."""
+
+from features.bills import BILLS
+from features.calls import CALLS
+from features.contracts import CONTRACTS
+from features.lines import LINES
+from features.rivals import RIVALS
+from features.tickets import TICKETS
+from features.usage import USAGE
+
+SETS = {
+    "churn": [CALLS, RIVALS, USAGE, BILLS, CONTRACTS, TICKETS, LINES],
+}

@@ -1,0 +1,27 @@
+"""Service: complaints, faults, requests, and how people said they feel."""
+
+from nbo.features import FeatureSet, Words, days, table
+
+tickets = table("tickets")
+opened = tickets.where(state="open")
+complaints = opened.where(kind="complaint")
+faults = opened.where(kind="fault")
+contacts = table("contacts")
+surveys = table("surveys")
+
+TICKETS = FeatureSet(
+    "tickets",
+    Words("Service", "服务"),
+    [
+        opened.count(over=days(30, 90)),
+        complaints.count(over=days(30, 90)),
+        complaints.days_since("last", over=days(180)),
+        faults.count(over=days(30, 90)),
+        opened.where(kind="cancel_intent").count(over=days(90)),
+        opened.where(kind="dispute").count(over=days(90)),
+        tickets.now.where(state="open").count(),
+        contacts.count(over=days(90)),
+        contacts.where(outcome="refused").count(over=days(90)),
+        surveys.attribute("satisfaction"),
+    ],
+)

@@ -1,0 +1,19 @@
+"""The feature language: declare, compile to one SQL text, build as of a date."""
+
+from nbo.asof import days
+from nbo.features.compile import compile_features, find_feature
+from nbo.features.compiled import CompiledFeature, CompiledFeatures
+from nbo.features.spec import FeatureSet, Source, table
+from nbo.tables.contract import Words
+
+__all__ = [
+    "CompiledFeature",
+    "CompiledFeatures",
+    "FeatureSet",
+    "Source",
+    "Words",
+    "compile_features",
+    "days",
+    "find_feature",
+    "table",
+]

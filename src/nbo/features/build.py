@@ -1,0 +1,179 @@
+"""Build compiled features over a store as of a date.
+
+``STORE/features/<feature_hash>/as_of=YYYY-MM-DD/part-00000.parquet`` and its manifest are shared by
+training, scoring, the at-risk list and the server. A build that exists for the same store is read,
+not repeated.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nbo.asof import AsOf
+from nbo.engine import Embedded
+from nbo.errors import StorageError
+from nbo.features.compiled import CompiledFeatures
+from nbo.features.parameters import bind, read_parameters
+from nbo.files import MANIFEST, damaged_files, lock, read_manifest, staged_folder, write_manifest
+from nbo.tables.store import Store
+
+REBUILD = "Build the features again"
+ROW_GROUP = 50_000
+PART = "part-00000.parquet"
+ARROW_TYPES = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64()}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Features of every account in the population at one date.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the Parquet part and its manifest lie.
+    as_of : AsOf
+    manifest : mapping
+        ``rows``, ``feature_hash``, ``store_id``, ``nulls`` (count by feature), ``missing`` (note by
+        feature whose columns the source does not have).
+    """
+
+    folder: Path
+    as_of: AsOf
+    manifest: Mapping[str, Any]
+
+    def read(self) -> pa.Table:
+        """All rows: ``account_id``, then the features in compiled order; sorted by account."""
+        return pq.read_table(self.folder / PART, partitioning=None)
+
+    def batches(self, rows: int = ROW_GROUP) -> Iterator[pa.RecordBatch]:
+        """The same rows in batches, never whole in memory."""
+        with pq.ParquetFile(self.folder / PART) as file:
+            yield from file.iter_batches(batch_size=rows)
+
+
+def features_folder(store: Store, compiled: CompiledFeatures, as_of: AsOf) -> Path:
+    return store.root / "features" / compiled.hash / f"as_of={as_of}"
+
+
+def build_features(store: Store, compiled: CompiledFeatures, as_of: AsOf) -> Snapshot:
+    """The snapshot of these features at this date, built if it is not there.
+
+    Raises
+    ------
+    BusyError
+        Another job builds the same snapshot.
+    StorageError
+        The disk is full, or a finished part was damaged afterwards.
+    """
+    folder = features_folder(store, compiled, as_of)
+    found = existing(folder, store)
+    if found is not None:
+        return Snapshot(folder, as_of, found)
+    with lock(folder):
+        found = existing(folder, store)
+        if found is None:
+            with staged_folder(folder) as stage:
+                nulls = write_part(store, compiled, as_of, stage / PART)
+                write_manifest(stage, manifest_facts(store, compiled, as_of, nulls))
+            found = read_manifest(folder, REBUILD)
+    return Snapshot(folder, as_of, found)
+
+
+def existing(folder: Path, store: Store) -> dict[str, Any] | None:
+    """The manifest of a whole build over this very store, or None."""
+    if not (folder / MANIFEST).is_file():
+        return None
+    manifest = read_manifest(folder, REBUILD)
+    if manifest.get("store_id") != store.store_id:
+        return None
+    damaged = damaged_files(folder, manifest)
+    if damaged:
+        raise StorageError(f"{folder / damaged[0]}: differs from its manifest", f"Remove {folder}, run again")
+    return manifest
+
+
+def manifest_facts(
+    store: Store, compiled: CompiledFeatures, as_of: AsOf, nulls: tuple[int, dict[str, int]]
+) -> dict[str, Any]:
+    rows, by_name = nulls
+    return {
+        "kind": "features",
+        "version": 1,
+        "as_of": str(as_of),
+        "feature_hash": compiled.hash,
+        "store_id": store.store_id,
+        "rows": rows,
+        "nulls": by_name,
+        "missing": missing_features(store, compiled),
+    }
+
+
+def write_part(
+    store: Store, compiled: CompiledFeatures, as_of: AsOf, path: Path
+) -> tuple[int, dict[str, int]]:
+    """Stream the rows to one Parquet file; returns row count and nulls by feature."""
+    nulls = dict.fromkeys(compiled.names, 0)
+    rows = 0
+    with store.connect() as engine:
+        stream = stream_rows(store, engine, compiled, as_of, None)
+        with pq.ParquetWriter(path, output_schema(compiled), compression="zstd") as writer:
+            for batch in stream:
+                writer.write_batch(batch, row_group_size=ROW_GROUP)
+                rows += batch.num_rows
+                for name in compiled.names:
+                    nulls[name] += batch.column(name).null_count
+    return rows, nulls
+
+
+def feature_rows(
+    store: Store, compiled: CompiledFeatures, as_of: AsOf, accounts: Sequence[str] | None = None
+) -> pa.Table:
+    """Rows computed now and kept nowhere; for one account or for a test.
+
+    Parameters
+    ----------
+    accounts : sequence of str or None
+        Only these; one that has no active line gets no row.
+    """
+    with store.connect() as engine:
+        batches = list(stream_rows(store, engine, compiled, as_of, accounts))
+    return pa.Table.from_batches(batches, schema=output_schema(compiled))
+
+
+def stream_rows(
+    store: Store, engine: Embedded, compiled: CompiledFeatures, as_of: AsOf, accounts: Sequence[str] | None
+) -> Iterator[pa.RecordBatch]:
+    """Record batches of the output schema; features the source cannot feed are null."""
+    parameters = read_parameters(store, engine, compiled.sql, as_of, accounts)
+    schema = output_schema(compiled)
+    missing = missing_features(store, compiled)
+    for batch in engine.stream(bind(compiled.sql, parameters)):
+        columns = [
+            pa.nulls(batch.num_rows, field.type)
+            if field.name in missing
+            else batch.column(field.name).cast(field.type)
+            for field in schema
+        ]
+        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def output_schema(compiled: CompiledFeatures) -> pa.Schema:
+    """``account_id`` string, then each feature in its declared type."""
+    fields = [pa.field("account_id", pa.string(), nullable=False)]
+    fields += [pa.field(feature.name, ARROW_TYPES[feature.sql_type]) for feature in compiled.features]
+    return pa.schema(fields)
+
+
+def missing_features(store: Store, compiled: CompiledFeatures) -> dict[str, str]:
+    """A note for each feature that reads a column which the source does not have."""
+    notes = {}
+    for feature in compiled.features:
+        absent = [name for name in feature.columns if not store.has(*name.split("."))]
+        if absent:
+            table = absent[0].split(".")[0]
+            notes[feature.name] = f"{absent[0] if store.has(table) else table} is not in the data"
+    return notes

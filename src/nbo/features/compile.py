@@ -1,0 +1,133 @@
+"""Compile feature sets: check names and purposes, build one SQL text, take its hash."""
+
+from collections.abc import Sequence
+
+from nbo.errors import LeakageError, UsageError
+from nbo.features.compiled import CompiledFeature, CompiledFeatures
+from nbo.features.plan import Plan
+from nbo.features.spec import Feature, FeatureSet
+from nbo.features.verbs import VERBS
+from nbo.features.verbs.meaning import feature_columns, leaf_name, window_name
+from nbo.tables.catalog import contract
+from nbo.tables.contract import ALL_PURPOSES, PURPOSES, close_matches
+
+
+def compile_features(sets: Sequence[FeatureSet], purpose: str = "retention") -> CompiledFeatures:
+    """Compile declarations for a purpose.
+
+    Parameters
+    ----------
+    sets : sequence of FeatureSet
+        Families in the order of the output columns.
+    purpose : str
+        One of ``service``, ``retention``, ``marketing``.
+
+    Returns
+    -------
+    CompiledFeatures
+        Equal declarations give an equal hash, on any machine.
+
+    Raises
+    ------
+    UsageError
+        Two features of one name, or an unknown purpose.
+    LeakageError
+        A feature reads a column that feeds no feature, or not for this purpose.
+    """
+    if purpose not in PURPOSES:
+        raise UsageError(f"purpose: expected one of {', '.join(PURPOSES)}, got {purpose!r}")
+    plan = Plan()
+    compiled: list[CompiledFeature] = []
+    outputs: list[tuple[str, str]] = []
+    for family in sets:
+        for feature in family.features:
+            one, expression = compile_one(family, feature, plan)
+            refuse_barred(one, purpose)
+            compiled.append(one)
+            outputs.append((one.name, expression))
+    refuse_collisions([one.name for one in compiled])
+    return CompiledFeatures.of(tuple(compiled), plan.sql(outputs), purpose)
+
+
+def compile_one(family: FeatureSet, feature: Feature, plan: Plan) -> tuple[CompiledFeature, str]:
+    """One feature and its cast SQL expression; its requests are added to the plan."""
+    meaning = VERBS[feature.verb](feature, plan)
+    columns = feature_columns(feature)
+    one = CompiledFeature(
+        name=feature_name(feature),
+        kind=meaning.kind,
+        unit=meaning.unit,
+        family=family.name,
+        family_words=family.words,
+        words=meaning.words,
+        columns=columns,
+        purposes=permitted_purposes(columns),
+        null_means=meaning.null_means,
+        sql_type=meaning.sql_type,
+    )
+    return one, f"CAST({meaning.expression} AS {meaning.sql_type})"
+
+
+def feature_name(feature: Feature) -> str:
+    """The generated name: source, conditions, column, verb, window.
+
+    Examples
+    --------
+    >>> from nbo.asof import days
+    >>> from nbo.features.spec import table
+    >>> [feature_name(f) for f in table("calls").where(direction="out").sum("minutes", over=days(7, 30))]
+    ['calls_out_minutes_sum_7d', 'calls_out_minutes_sum_30d']
+    """
+    leaf, verb = feature.leaf, feature.verb
+    if verb == "attribute":
+        return leaf_name(leaf)
+    if verb == "days_until":
+        return f"{leaf_name(leaf)}_days_until"
+    if verb == "days_since":
+        return f"{leaf_name(leaf)}_days_since_{leaf.which}_{window_name(leaf)}"
+    base = f"{leaf_name(leaf)}_{feature.inner or verb}_{window_name(leaf)}"
+    if verb == "trend":
+        return f"{base}_trend"
+    if verb == "share" and feature.other is not None:
+        whole = [item.name for item in feature.other.conditions] or ["all"]
+        prefix = [] if feature.other.source == leaf.source else [feature.other.source]
+        return f"{base}_share_of_{'_'.join([*prefix, *whole])}"
+    return base
+
+
+def permitted_purposes(columns: Sequence[str]) -> frozenset[str]:
+    """What may be done with all of these ``table.column`` names."""
+    allowed = ALL_PURPOSES
+    for name in columns:
+        table, column = name.split(".")
+        allowed = allowed & contract(table).column(column).purposes
+    return allowed
+
+
+def refuse_barred(feature: CompiledFeature, purpose: str) -> None:
+    if purpose in feature.purposes:
+        return
+    barred = [name for name in feature.columns if purpose not in permitted_purposes([name])]
+    raise LeakageError(
+        barred[0],
+        f"a column permitted for {purpose}",
+        f"one permitted for {', '.join(sorted(permitted_purposes(barred[:1]))) or 'no feature'}",
+        examples=[feature.name],
+        next_step="Take the feature out of the set, or train for a purpose it is permitted for",
+    )
+
+
+def refuse_collisions(names: Sequence[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise UsageError(f"{name}: two features of this name", "Declare each feature once")
+        seen.add(name)
+
+
+def find_feature(compiled: CompiledFeatures, name: str) -> CompiledFeature:
+    """The feature of this name; close matches are shown when there is none."""
+    for feature in compiled.features:
+        if feature.name == name:
+            return feature
+    raise UsageError(f"{name}: no such feature{close_matches(name, list(compiled.names))}")

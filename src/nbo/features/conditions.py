@@ -1,0 +1,145 @@
+"""``where`` conditions: checked against the contract, then told as SQL, as a name, as words."""
+
+from dataclasses import dataclass
+
+from nbo.errors import UsageError
+from nbo.tables.contract import Table, Words, close_matches
+
+COUNTERPARTY = "counterparty"
+"""The one condition that is no column: whose network is at the other end."""
+
+COUNTERPARTY_CLASSES = {
+    "own": Words("within our network", "网内"),
+    "rival": Words("with rivals", "与竞争对手的"),
+    "other": Words("with other networks", "与其他网络的"),
+    "rival_access_code": Words("through rival access codes", "经竞争对手接入码的"),
+    "own_access_code": Words("through our access codes", "经本网接入码的"),
+}
+COUNTERPARTY_TABLES = ("networks.kind", "access_codes.network_id")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """``column`` is one of ``values``; a counterparty condition names a class or a network id."""
+
+    column: str
+    values: tuple[str | int, ...]
+
+    @property
+    def name(self) -> str:
+        """Its part in a feature's name."""
+        return "_".join(str(value) for value in self.values)
+
+
+def condition(table: Table, column: str, value: object) -> Condition:
+    """Check one keyword of ``where`` against the table's contract."""
+    values = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    if not values:
+        raise UsageError(f"{table.name}.{column}: expected at least one value, got none")
+    if column == COUNTERPARTY:
+        check_counterparty(table, values)
+    else:
+        check_values(table, column, values)
+    return Condition(column, values)
+
+
+def check_counterparty(table: Table, values: tuple[object, ...]) -> None:
+    if not table.has_counterparty:
+        raise UsageError(f"{table.name}: expected a table with a counterparty, got counterparty={values}")
+    for value in values:
+        if not isinstance(value, str) or not value.replace("_", "").isalnum():
+            raise UsageError(
+                f"{table.name}.counterparty: expected a class "
+                f"({', '.join(COUNTERPARTY_CLASSES)}) or a network id, got {value!r}"
+            )
+
+
+def check_values(table: Table, name: str, values: tuple[object, ...]) -> None:
+    column = table.column(name)
+    if column.name != name or column.kind not in ("code", "flag", "count", "seconds"):
+        raise UsageError(f"{table.name}.{name}: expected a code or count column, got {column.kind}")
+    for value in values:
+        if column.kind in ("count", "seconds"):
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise UsageError(f"{table.name}.{name}: expected whole numbers, got {value!r}")
+        elif column.codes and value not in column.codes:
+            raise UsageError(
+                f"{table.name}.{name}: unknown code {value!r}{close_matches(str(value), list(column.codes))}"
+            )
+
+
+def condition_sql(table: Table, conditions: tuple[Condition, ...]) -> str:
+    """All conditions as one predicate; no conditions are TRUE."""
+    return " AND ".join(one_sql(table, c) for c in conditions) or "TRUE"
+
+
+def one_sql(table: Table, item: Condition) -> str:
+    if item.column == COUNTERPARTY:
+        return "(" + " OR ".join(counterparty_sql(table, str(v)) for v in item.values) + ")"
+    values = ", ".join(sql_value(value) for value in item.values)
+    return f"{item.column} = {values}" if len(item.values) == 1 else f"{item.column} IN ({values})"
+
+
+def counterparty_sql(table: Table, value: str) -> str:
+    """The class of a call: by the code that was dialled first, else by the network reached."""
+    coded = "access_code" in table.column_names
+    if value.endswith("_access_code"):
+        return f"access_code IN $codes_{value.removesuffix('_access_code')}" if coded else "FALSE"
+    if value in COUNTERPARTY_CLASSES:
+        network = f"network_id IN $networks_{value}"
+        if not coded:
+            return network
+        if value == "rival":
+            return f"({network} OR access_code IN $codes_rival)"
+        return f"({network} AND NOT coalesce(access_code IN $codes_rival, FALSE))"
+    network = f"network_id = {sql_value(value)}"
+    return f"({network} OR access_code IN $codes_of_{value})" if coded else network
+
+
+def sql_value(value: object) -> str:
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, int):
+        return str(value)
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def condition_columns(table: Table, conditions: tuple[Condition, ...]) -> tuple[str, ...]:
+    """``table.column`` of everything the conditions read."""
+    columns: list[str] = []
+    for item in conditions:
+        if item.column == COUNTERPARTY:
+            columns.append(f"{table.name}.network_id")
+            columns.extend(
+                COUNTERPARTY_TABLES if "access_code" in table.column_names else COUNTERPARTY_TABLES[:1]
+            )
+            if any(str(value).endswith("access_code") for value in item.values):
+                columns.append(f"{table.name}.access_code")
+        else:
+            columns.append(f"{table.name}.{item.column}")
+    return tuple(columns)
+
+
+def condition_words(table: Table, conditions: tuple[Condition, ...]) -> Words:
+    """The rows meant, as a noun phrase: ``outgoing national calls with rivals``."""
+    before_en: list[str] = []
+    after_en: list[str] = []
+    zh: list[str] = []
+    for item in conditions:
+        words = [value_words(table, item.column, value) for value in item.values]
+        (after_en if item.column == COUNTERPARTY else before_en).append(" or ".join(w.en for w in words))
+        zh.append("或".join(w.zh for w in words))
+    en = " ".join([*before_en, table.words.en, *after_en])
+    return Words(en, "".join([*zh, table.words.zh]))
+
+
+def value_words(table: Table, column: str, value: object) -> Words:
+    if column == COUNTERPARTY:
+        return COUNTERPARTY_CLASSES.get(str(value), Words(f"with {value}", f"与{value}的"))
+    contract = table.column(column)
+    if contract.kind == "flag":
+        sign = "" if value else "not "
+        return Words(sign + contract.words.en, ("" if value else "非") + contract.words.zh)
+    if contract.kind in ("count", "seconds"):
+        return Words(f"{contract.words.en} {value}", f"{contract.words.zh}为{value}的")
+    return contract.codes.get(str(value), Words(str(value), str(value)))

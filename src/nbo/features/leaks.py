@@ -1,0 +1,152 @@
+"""Can a feature see the future? Change all of it and look.
+
+:func:`permute_future` writes a copy of a store in which everything that was not visible at a date is
+changed: values are drawn anew, days are moved (never into view), rows vanish and appear, in event tables
+and in change logs alike. A feature that differs between the two stores has read what it must not.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nbo.asof import AsOf
+from nbo.features.build import feature_rows
+from nbo.features.compiled import CompiledFeatures
+from nbo.tables.catalog import contract
+from nbo.tables.contract import Column, Table
+from nbo.tables.direct import read_tables, store_from_tables
+from nbo.tables.store import Store
+
+REACH_DAYS = 400
+Mask = npt.NDArray[np.bool_]
+
+
+def leaking_features(
+    store: Store, compiled: CompiledFeatures, as_of: AsOf, scratch: Path, seed: int = 0
+) -> list[str]:
+    """Names of features that change when only the future changes.
+
+    Parameters
+    ----------
+    scratch : Path
+        New folder for the changed copy of the store.
+    seed : int
+        Of the changes.
+
+    Returns
+    -------
+    list of str
+        Empty if nothing leaks; ``account_id`` stands for a changed population.
+    """
+    changed = permute_future(store, scratch, event_cut=as_of.day, known_cut=as_of.day, seed=seed)
+    before, after = feature_rows(store, compiled, as_of), feature_rows(changed, compiled, as_of)
+    if not before["account_id"].equals(after["account_id"]):
+        return ["account_id"]
+    return [name for name in compiled.names if not before[name].equals(after[name])]
+
+
+def permute_future(store: Store, out: Path, *, event_cut: int, known_cut: int, seed: int) -> Store:
+    """A copy of a store in which every fact at or after a day, or known after a day, is changed.
+
+    Parameters
+    ----------
+    event_cut : int
+        Facts with ``event_day >= event_cut`` are changed.
+    known_cut : int
+        Facts with ``known_day > known_cut`` are changed, and values known after it by a day of
+        their own, such as the outcome of a contact.
+    """
+    rng = np.random.default_rng(seed)
+    tables = {
+        name: permuted(contract(name), rows, event_cut, known_cut, rng)
+        for name, rows in read_tables(store).items()
+    }
+    facts = store.manifest["tables"]
+    covers = {name: facts[name]["covers_from"] for name in tables if facts[name]["covers_from"] is not None}
+    return store_from_tables(
+        out, tables, end_day=store.end_day, covers_from=covers, zone=store.zone, currency=store.currency
+    )
+
+
+def permuted(
+    table: Table, rows: pa.Table, event_cut: int, known_cut: int, rng: np.random.Generator
+) -> pa.Table:
+    """One table with its invisible part changed; the visible part keeps rows and order."""
+    seen = visible(table, rows, event_cut, known_cut)
+    kept = later_values_changed(table, rows.filter(pa.array(seen)), known_cut, rng)
+    hidden = rows.filter(pa.array(~seen))
+    if hidden.num_rows == 0:
+        return kept
+    places = rng.integers(0, hidden.num_rows, size=rng.integers(1, 2 * hidden.num_rows + 1))
+    drawn = {
+        column.name: drawn_values(column, hidden[column.name], places, rng)
+        for column in table.columns
+        if column.name in rows.column_names
+    }
+    drawn.update(hidden_days(table, len(places), event_cut, known_cut, rng))
+    if table.shape == "events":
+        fresh = [f"changed-{seed}" for seed in rng.integers(0, 2**62, len(places))]
+        drawn[table.key[0]] = pa.array(fresh)
+    return pa.concat_tables([kept, pa.table(drawn, schema=rows.schema)])
+
+
+def visible(table: Table, rows: pa.Table, event_cut: int, known_cut: int) -> Mask:
+    """Which rows happened before the one day and were known by the other."""
+    known = rows["known_day"].to_numpy() <= known_cut
+    if table.event_column is None:
+        return np.asarray(known)
+    return np.asarray(known & (rows[table.event_column].to_numpy() < event_cut))
+
+
+def later_values_changed(table: Table, rows: pa.Table, known_cut: int, rng: np.random.Generator) -> pa.Table:
+    """Values of visible rows that became known later by a day of their own, drawn anew."""
+    for column in table.columns:
+        if column.known_by is None or column.name not in rows.column_names:
+            continue
+        later = pc.fill_null(pc.greater(rows[column.known_by], known_cut), False)
+        if column.name == column.known_by:
+            days = known_cut + 1 + rng.integers(0, REACH_DAYS, rows.num_rows)
+            drawn = pa.array(days.astype(np.int32))
+        else:
+            drawn = drawn_values(column, rows[column.name], np.arange(rows.num_rows), rng)
+        place = rows.column_names.index(column.name)
+        rows = rows.set_column(place, column.name, pc.if_else(later, drawn, rows[column.name]))
+    return rows
+
+
+def drawn_values(
+    column: Column, values: pa.ChunkedArray, places: npt.NDArray[np.int64], rng: np.random.Generator
+) -> pa.Array:
+    """Values for the drawn rows: codes anew, numbers scaled, the rest shuffled among the rows."""
+    shuffled = values.take(pa.array(rng.permutation(places))).combine_chunks()
+    if column.codes:
+        return pa.array(rng.choice(list(column.codes), len(places)))
+    if column.kind in ("seconds", "money", "count", "bytes"):
+        factor = pa.array(rng.integers(2, 50, len(places)))
+        return pc.add(pc.multiply(shuffled, factor), 7).cast(values.type)
+    if column.kind == "flag":
+        return pa.array(rng.random(len(places)) < 0.5)
+    return shuffled
+
+
+def hidden_days(
+    table: Table, count: int, event_cut: int, known_cut: int, rng: np.random.Generator
+) -> Mapping[str, pa.Array]:
+    """Times that stay out of view: at or after the one day, or known after the other."""
+    late = rng.random(count) < 0.5
+    event = np.where(
+        late,
+        event_cut - 1 - rng.integers(0, REACH_DAYS, count),
+        event_cut + rng.integers(0, REACH_DAYS, count),
+    )
+    known = np.where(late, known_cut + 1, event) + rng.integers(0, REACH_DAYS, count)
+    if table.event_column is None:
+        return {"known_day": pa.array((known_cut + 1 + rng.integers(0, REACH_DAYS, count)).astype(np.int32))}
+    return {
+        table.event_column: pa.array(event.astype(np.int32)),
+        "known_day": pa.array(known.astype(np.int32)),
+    }

@@ -1,0 +1,89 @@
+"""The parameters of a compiled SQL text, read as of the decision date.
+
+Which codes belong to a rival is itself a fact that reached us on some day, so the lists are read
+from the store under the same visibility rule as everything else.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from nbo.asof import AsOf, visible_sql
+from nbo.engine import Embedded, literal
+from nbo.tables.store import Store
+
+NEWEST_CODES = f"""
+SELECT codes.access_code, codes.network_id, networks.kind FROM (
+  SELECT *, row_number() OVER (PARTITION BY access_code ORDER BY valid_day DESC, known_day DESC) AS newest
+  FROM access_codes WHERE {visible_sql("valid_day")}) AS codes
+JOIN networks ON networks.network_id = codes.network_id AND networks.known_day <= $as_of
+WHERE newest = 1 AND state = 'active' ORDER BY 1"""
+VISIBLE_NETWORKS = "SELECT network_id, kind FROM networks WHERE known_day <= $as_of ORDER BY 1"
+
+
+def bind(sql: str, parameters: Mapping[str, str]) -> str:
+    """Put parameters into a SQL text; a ``$name`` without a value stays as it is.
+
+    Examples
+    --------
+    >>> bind("event_day < $as_of", {"as_of": "20000"})
+    'event_day < 20000'
+    """
+    return re.sub(r"\$([a-z_0-9]+)", lambda match: parameters.get(match[1], match[0]), sql)
+
+
+def read_parameters(
+    store: Store, engine: Embedded, sql: str, as_of: AsOf, accounts: Sequence[str] | None
+) -> dict[str, str]:
+    """Values of every parameter that ``sql`` names.
+
+    Parameters
+    ----------
+    accounts : sequence of str or None
+        Only these accounts; None = all.
+    """
+    found: dict[str, str] = {"as_of": str(as_of.day), "accounts": accounts_sql(accounts)}
+    wanted = set(re.findall(r"\$([a-z_0-9]+)", sql)) - set(found)
+    for name in wanted:
+        if name.startswith("first_"):
+            first = store.first_day(name.removeprefix("first_"), as_of)
+            found[name] = "CAST(NULL AS INTEGER)" if first is None else str(first)
+    lists = {name for name in wanted if name.startswith(("codes_", "networks_"))}
+    if lists:
+        found.update(code_lists(engine, lists, as_of))
+    return found
+
+
+def accounts_sql(accounts: Sequence[str] | None) -> str:
+    if accounts is None:
+        return "TRUE"
+    return f"account_id IN {sql_list(list(accounts))}"
+
+
+def code_lists(engine: Embedded, names: set[str], as_of: AsOf) -> dict[str, str]:
+    """Network and access-code lists by class, as SQL lists of literals."""
+    moment = {"as_of": str(as_of.day)}
+    networks = engine.query(bind(VISIBLE_NETWORKS, moment)).to_pylist()
+    codes = engine.query(bind(NEWEST_CODES, moment)).to_pylist()
+    lists = {}
+    for name in names:
+        if name.startswith("networks_"):
+            kind = name.removeprefix("networks_")
+            lists[name] = sql_list([row["network_id"] for row in networks if row["kind"] == kind])
+        elif name.startswith("codes_of_"):
+            network = name.removeprefix("codes_of_")
+            lists[name] = sql_list([row["access_code"] for row in codes if row["network_id"] == network])
+        else:
+            kind = name.removeprefix("codes_")
+            lists[name] = sql_list([row["access_code"] for row in codes if row["kind"] == kind])
+    return lists
+
+
+def sql_list(values: list[str]) -> str:
+    """A SQL list of string literals; an empty one matches nothing.
+
+    Examples
+    --------
+    >>> sql_list(["a", "b"]), sql_list([])
+    ("('a', 'b')", "('')")
+    """
+    return "(" + (", ".join(literal(value) for value in values) or "''") + ")"

@@ -1,0 +1,240 @@
+"""From requests for totals to one SQL text.
+
+History is cut into disjoint buckets by the windows' edges. Every row is aggregated once, in its
+bucket; a window is the union of its buckets. Distinct counts keep, per account and value, the
+newest bucket in which the value was seen, so they stay exact.
+
+The SQL is a portable subset: integer days, sums of integers, ``FILTER``, ``row_number``,
+``coalesce``, ``nullif`` and casts. Floats appear only in the outermost SELECT.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+from nbo.asof import Window, bucket_edges, bucket_sql, visible_sql
+from nbo.features.conditions import condition_sql
+from nbo.features.spec import Leaf
+from nbo.tables.catalog import contract
+from nbo.tables.contract import Column, Table
+
+Aggregate = Literal["count", "present", "sum", "max", "min"]
+"""count: rows; present: rows that have the column; sum, max, min: of the column."""
+
+ROLL_UP = {"count": "sum", "present": "sum", "sum": "sum", "max": "max", "min": "min"}
+ACCOUNTS = "$accounts"
+
+POPULATION = f"""population AS (
+  SELECT account_id FROM (
+    SELECT account_id, state,
+      row_number() OVER (PARTITION BY line_id ORDER BY valid_day DESC, known_day DESC) AS newest
+    FROM lines WHERE {visible_sql("valid_day")})
+  WHERE newest = 1 AND state = 'active' AND {ACCOUNTS} GROUP BY account_id)"""
+
+
+@dataclass
+class TablePlan:
+    """What is asked of one table: insertion-ordered, so that equal specs give equal SQL."""
+
+    conditions: dict[str, int] = field(default_factory=dict)
+    partials: dict[tuple[Aggregate, str | None, int], int] = field(default_factory=dict)
+    totals: dict[tuple[int, int], int] = field(default_factory=dict)
+    distincts: dict[str, dict[tuple[int, int], int]] = field(default_factory=dict)
+    windows: set[int] = field(default_factory=set)
+    state_totals: dict[tuple[Aggregate, str | None, str], int] = field(default_factory=dict)
+    newest: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+class Plan:
+    """Collects what the verbs ask for; :meth:`sql` then reads every table as rarely as it can."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, TablePlan] = {}
+
+    def total(
+        self, leaf: Leaf, aggregate: Aggregate, column: str | None = None, days: int | None = None
+    ) -> str:
+        """Reference to an aggregate of the leaf's rows over its window, null without rows."""
+        plan = self.tables.setdefault(leaf.source, TablePlan())
+        stored = leaf.table.column(column).name if column else None
+        condition = condition_sql(leaf.table, leaf.conditions)
+        if leaf.window_days is None:
+            number = number_of(plan.state_totals, (aggregate, stored, condition))
+            return f"{leaf.source}_now.n{number}"
+        length = days or leaf.window_days
+        plan.windows.add(length)
+        partial = number_of(plan.partials, (aggregate, stored, number_of(plan.conditions, condition)))
+        return f"{leaf.source}_totals.r{number_of(plan.totals, (partial, length))}"
+
+    def distinct(self, leaf: Leaf) -> str:
+        """Reference to the exact number of different values of the leaf's column."""
+        if leaf.column is None or leaf.window_days is None:
+            raise ValueError("distinct needs a column and a window")
+        plan = self.tables.setdefault(leaf.source, TablePlan())
+        plan.windows.add(leaf.window_days)
+        condition = number_of(plan.conditions, condition_sql(leaf.table, leaf.conditions))
+        counts = plan.distincts.setdefault(leaf.column, {})
+        return f"{leaf.source}_{leaf.column}s.d{number_of(counts, (condition, leaf.window_days))}"
+
+    def newest(self, leaf: Leaf) -> str:
+        """Reference to a column of the account's newest visible row among those that count."""
+        if leaf.column is None:
+            raise ValueError("newest needs a column")
+        plan = self.tables.setdefault(leaf.source, TablePlan())
+        condition = condition_sql(leaf.table, leaf.conditions)
+        columns = plan.newest.setdefault(condition, {})
+        number_of(columns, leaf.column)
+        return f"{leaf.source}_newest{list(plan.newest).index(condition)}.{leaf.column}"
+
+    def sql(self, outputs: list[tuple[str, str]]) -> str:
+        """The whole text; ``outputs`` are (name, expression) in column order."""
+        parts, joins = [POPULATION], []
+        for name, plan in self.tables.items():
+            for relation, text in relations(contract(name), plan):
+                parts.append(f"{relation} AS (\n{text})")
+                joins.append(f"LEFT JOIN {relation} ON {relation}.account_id = population.account_id")
+        columns = [f"  {expression} AS {name}" for name, expression in outputs]
+        chosen = ",\n".join(["SELECT population.account_id AS account_id", *columns])
+        return "\n".join(["WITH " + ",\n".join(parts), chosen, "FROM population", *joins, "ORDER BY 1"])
+
+
+K = TypeVar("K")
+
+
+def number_of(known: dict[K, int], key: K) -> int:
+    return known.setdefault(key, len(known))
+
+
+def relations(table: Table, plan: TablePlan) -> list[tuple[str, str]]:
+    """(name, SELECT) of each relation keyed by account that this table contributes."""
+    edges = bucket_edges([Window(length) for length in plan.windows])
+    found: list[tuple[str, str]] = []
+    if plan.totals:
+        found.append((f"{table.name}_totals", totals_sql(table, plan, edges)))
+    for column, counts in plan.distincts.items():
+        found.append((f"{table.name}_{column}s", distinct_sql(table, plan, edges, column, counts)))
+    if plan.state_totals:
+        found.append((f"{table.name}_now", state_sql(table, plan)))
+    for number, (condition, columns) in enumerate(plan.newest.items()):
+        found.append((f"{table.name}_newest{number}", newest_sql(table, condition, list(columns))))
+    return found
+
+
+def column_sql(column: Column) -> str:
+    """The column as visible at the decision date: null before its own known day."""
+    if column.known_by is None:
+        return column.name
+    return f"CASE WHEN {column.known_by} <= $as_of THEN {column.name} END"
+
+
+def rows_sql(
+    table: Table, edges: tuple[int, ...], conditions: dict[str, int], columns: set[str], more: str = ""
+) -> str:
+    """Visible rows within the longest window, with their bucket and one flag per condition."""
+    event = table.event_column or ""
+    guarded = {c.name: column_sql(c) for c in table.columns}
+    taken = [f"{guarded[name]} AS {name}" if guarded[name] != name else name for name in sorted(columns)]
+    flags = [
+        f"{guarded_condition(table, text)} AS c{number}"
+        for text, number in conditions.items()
+        if text != "TRUE"
+    ]
+    chosen = ", ".join(["account_id", *taken, f"{bucket_sql(edges, event)} AS bucket", *flags])
+    return (
+        f"SELECT {chosen} FROM {table.name} WHERE {visible_sql(event)} "
+        f"AND {event} >= $as_of - {edges[-1]} AND {ACCOUNTS}{more}"
+    )
+
+
+def guarded_condition(table: Table, text: str) -> str:
+    """A condition that reads a column with a known day of its own asks for that day too."""
+    days = dict.fromkeys(
+        column.known_by
+        for column in table.columns
+        if column.known_by and re.search(rf"\b{column.name}\b", text)
+    )
+    return " AND ".join([f"({text})", *(f"{day} <= $as_of" for day in days)]) if days else text
+
+
+def aggregate_sql(aggregate: Aggregate, column: str | None, flag: str) -> str:
+    inner = {"count": "count(*)", "present": f"count({column})"}.get(aggregate, f"{aggregate}({column})")
+    return f"{inner} FILTER (WHERE {flag})" if flag else inner
+
+
+def flag_name(conditions: dict[str, int], number: int) -> str:
+    text = next(text for text, value in conditions.items() if value == number)
+    return "" if text == "TRUE" else f"c{number}"
+
+
+def totals_sql(table: Table, plan: TablePlan, edges: tuple[int, ...]) -> str:
+    used = {number for _, _, number in plan.partials}
+    conditions = {text: number for text, number in plan.conditions.items() if number in used}
+    columns = {column for _, column, _ in plan.partials if column}
+    partials = [
+        f"{aggregate_sql(aggregate, column, flag_name(plan.conditions, condition))} AS p{number}"
+        for (aggregate, column, condition), number in plan.partials.items()
+    ]
+    kinds = [aggregate for aggregate, _, _ in plan.partials]
+    rolled = [
+        f"{ROLL_UP[kinds[partial]]}(p{partial}){bucket_filter(edges, length)} AS r{number}"
+        for (partial, length), number in plan.totals.items()
+    ]
+    return (
+        f"  SELECT account_id, {', '.join(rolled)} FROM (\n"
+        f"    SELECT account_id, bucket, {', '.join(partials)} FROM (\n"
+        f"      {rows_sql(table, edges, conditions, columns)})\n"
+        f"    GROUP BY account_id, bucket)\n  GROUP BY account_id"
+    )
+
+
+def bucket_filter(edges: tuple[int, ...], length: int) -> str:
+    last = edges.index(length)
+    return "" if last == len(edges) - 1 else f" FILTER (WHERE bucket <= {last})"
+
+
+def distinct_sql(
+    table: Table, plan: TablePlan, edges: tuple[int, ...], column: str, counts: dict[tuple[int, int], int]
+) -> str:
+    used = dict.fromkeys(condition for condition, _ in counts)
+    conditions = {text: number for text, number in plan.conditions.items() if number in used}
+    seen = []
+    for number in used:
+        flag = flag_name(plan.conditions, number)
+        seen.append(f"min(bucket){f' FILTER (WHERE {flag})' if flag else ''} AS b{number}")
+    counted = [
+        f"count(*) FILTER (WHERE b{condition} <= {edges.index(length)}) AS d{number}"
+        for (condition, length), number in counts.items()
+    ]
+    return (
+        f"  SELECT account_id, {', '.join(counted)} FROM (\n"
+        f"    SELECT account_id, {column}, {', '.join(seen)} FROM (\n"
+        f"      {rows_sql(table, edges, conditions, {column}, f' AND {column} IS NOT NULL')})\n"
+        f"    GROUP BY account_id, {column})\n  GROUP BY account_id"
+    )
+
+
+def state_sql(table: Table, plan: TablePlan) -> str:
+    """Aggregates over the newest visible row of each key of a change log."""
+    columns = [
+        f"{aggregate_sql(aggregate, column, '' if condition == 'TRUE' else condition)} AS n{number}"
+        for (aggregate, column, condition), number in plan.state_totals.items()
+    ]
+    return (
+        f"  SELECT account_id, {', '.join(columns)} FROM (\n    SELECT *, row_number() OVER "
+        f"(PARTITION BY {', '.join(table.key)} ORDER BY valid_day DESC, known_day DESC) AS newest\n"
+        f"    FROM {table.name} WHERE {visible_sql('valid_day')})\n"
+        f"  WHERE newest = 1 AND {ACCOUNTS} GROUP BY account_id"
+    )
+
+
+def newest_sql(table: Table, condition: str, columns: list[str]) -> str:
+    """The account's newest visible row; ties fall to the later known, then the greater key."""
+    event = table.event_column or ""
+    order = ", ".join(f"{name} DESC" for name in dict.fromkeys([event, "known_day", *table.row_key]))
+    taken = ", ".join(f"{column_sql(table.column(name))} AS {name}" for name in columns)
+    rows = f"{visible_sql(event)} AND {guarded_condition(table, condition)} AND {ACCOUNTS}"
+    return (
+        f"  SELECT account_id, {', '.join(columns)} FROM (\n    SELECT account_id, {taken},\n"
+        f"      row_number() OVER (PARTITION BY account_id ORDER BY {order}) AS newest\n"
+        f"    FROM {table.name} WHERE {rows})\n  WHERE newest = 1"
+    )

@@ -1,0 +1,215 @@
+"""The words in which features are declared.
+
+::
+
+    calls = table("calls")
+    out = calls.where(direction="out")
+
+    CALLS = FeatureSet("calls", Words("Calls", "通话"), [
+        out.count(over=days(7, 30, 90)),
+        out.sum("minutes", over=days(30)).trend(),
+        calls.where(counterparty="rival").sum("minutes", over=days(30)).share_of(out),
+        calls.distinct("counterparty_id", over=days(30)),
+    ])
+
+A declaration holds no data and no SQL. It can only name columns of the contracts and windows
+that end at the decision date, so it has no way to say "later".
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from nbo.asof import Window
+from nbo.errors import UsageError
+from nbo.features.conditions import Condition, condition
+from nbo.tables.catalog import contract
+from nbo.tables.contract import SUMMABLE_KINDS, Table, Words
+
+Which = Literal["last", "first"]
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A verb's subject: which rows, which column, how far back.
+
+    Parameters
+    ----------
+    source : str
+        Table name.
+    conditions : tuple of Condition
+        Rows that count; empty = all.
+    column : str or None
+        Column or measure name; None where rows are counted.
+    window_days : int or None
+        None = the state now: the newest visible row of each key.
+    which : "last", "first" or None
+        The end of the window that ``days_since`` measures from.
+    """
+
+    source: str
+    conditions: tuple[Condition, ...] = ()
+    column: str | None = None
+    window_days: int | None = None
+    which: Which | None = None
+
+    @property
+    def table(self) -> Table:
+        return contract(self.source)
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One declared feature: a verb on a leaf, and on a second leaf where the verb compares."""
+
+    verb: str
+    leaf: Leaf
+    inner: str | None = None
+    other: Leaf | None = None
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The features of one line of a declaration, one per window."""
+
+    features: tuple[Feature, ...]
+
+    def __iter__(self) -> Iterator[Feature]:
+        return iter(self.features)
+
+    def trend(self) -> "Declared":
+        """Each total against the same length just before it, from -1 (gone) to 1 (new)."""
+        return Declared(tuple(self._derived("trend", f, None) for f in self.features))
+
+    def share_of(self, source: "Source") -> "Declared":
+        """Each total as a share of the same total over ``source``'s rows."""
+        return Declared(
+            tuple(
+                self._derived(
+                    "share", f, replace(f.leaf, source=source.table.name, conditions=source.conditions)
+                )
+                for f in self.features
+            )
+        )
+
+    @staticmethod
+    def _derived(verb: str, feature: Feature, other: Leaf | None) -> Feature:
+        if feature.verb not in ("count", "sum") or feature.leaf.window_days is None:
+            raise UsageError(f"{verb}: expected a count or sum over a window, got {feature.verb}")
+        if other is not None and other.column is not None:
+            other.table.column(other.column)
+        return Feature(verb, feature.leaf, inner=feature.verb, other=other)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rows of a table, narrowed by conditions; the subject of every verb."""
+
+    table: Table
+    conditions: tuple[Condition, ...] = ()
+    state_now: bool = False
+
+    def where(self, **conditions: str | int | bool | Sequence[str | int]) -> "Source":
+        """Only rows whose columns have these values; ``counterparty=`` takes a class or a network.
+
+        Raises
+        ------
+        UsageError
+            Unknown column or code; close matches are shown.
+        """
+        added = tuple(condition(self.table, name, value) for name, value in conditions.items())
+        return replace(self, conditions=self.conditions + added)
+
+    @property
+    def now(self) -> "Source":
+        """The state at the decision date: the newest visible row of each key of a change log."""
+        if self.table.shape != "log":
+            raise UsageError(f"{self.table.name}: expected a change log for .now, got {self.table.shape}")
+        return replace(self, state_now=True)
+
+    def count(self, over: Sequence[Window] | None = None) -> Declared:
+        """Number of rows."""
+        return self._each("count", None, over)
+
+    def sum(self, column: str, over: Sequence[Window] | None = None) -> Declared:
+        """Total of a summable column."""
+        return self._each("sum", self._summable(column), over)
+
+    def mean(self, column: str, over: Sequence[Window] | None = None) -> Declared:
+        """Mean of a column over the rows that have it."""
+        return self._each("mean", self._summable(column), over)
+
+    def max(self, column: str, over: Sequence[Window] | None = None) -> Declared:
+        """Largest value of a column."""
+        return self._each("max", self._summable(column), over)
+
+    def distinct(self, column: str, over: Sequence[Window]) -> Declared:
+        """Number of different values of a column, exact."""
+        found = self.table.column(column)
+        if found.kind not in ("key", "code"):
+            raise UsageError(f"{self.table.name}.{column}: expected a key or code, got {found.kind}")
+        return self._each("distinct", found.name, over)
+
+    def days_since(self, which: Which, over: Sequence[Window]) -> Declared:
+        """Days from the last (or first) row within the window to the decision date."""
+        if which not in ("last", "first"):
+            raise UsageError(f"days_since: expected 'last' or 'first', got {which!r}")
+        windowed = self._each("days_since", None, over)
+        return Declared(tuple(replace(f, leaf=replace(f.leaf, which=which)) for f in windowed))
+
+    def days_until(self, column: str) -> Declared:
+        """Days from the decision date to a day named in the newest visible row."""
+        if self.table.column(column).kind != "day":
+            raise UsageError(f"{self.table.name}.{column}: expected a day column for days_until")
+        return Declared((Feature("days_until", Leaf(self.table.name, self.conditions, column)),))
+
+    def attribute(self, column: str) -> Declared:
+        """The value in the account's newest visible row."""
+        found = self.table.column(column)
+        if found.kind in ("key", "text", "day", "second"):
+            raise UsageError(
+                f"{self.table.name}.{column}: expected a value to learn from, got a {found.kind}"
+            )
+        return Declared((Feature("attribute", Leaf(self.table.name, self.conditions, found.name)),))
+
+    def _summable(self, name: str) -> str:
+        found = self.table.column(name)
+        if found.kind not in SUMMABLE_KINDS:
+            raise UsageError(f"{self.table.name}.{name}: expected a summable column, got a {found.kind}")
+        return found.measure.name if found.measure else found.name
+
+    def _each(self, verb: str, column: str | None, over: Sequence[Window] | None) -> Declared:
+        if self.state_now != (over is None):
+            wanted = "no window after .now" if self.state_now else "over=days(...)"
+            raise UsageError(f"{self.table.name}.{verb}: expected {wanted}, got over={over!r}")
+        lengths: list[int | None] = [None] if over is None else [window.days for window in over]
+        return Declared(
+            tuple(Feature(verb, Leaf(self.table.name, self.conditions, column, length)) for length in lengths)
+        )
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """A named family of features: one file of declarations, one heading in the reasons."""
+
+    name: str
+    words: Words
+    lines: Sequence[Declared]
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        return tuple(feature for line in self.lines for feature in line)
+
+
+def table(name: str) -> Source:
+    """All rows of a table, as the start of a declaration.
+
+    Raises
+    ------
+    UsageError
+        No such table, or one whose rows belong to no account.
+    """
+    found = contract(name)
+    if "account_id" not in found.column_names:
+        raise UsageError(f"{name}: expected a table with account_id; rows of {name} belong to no account")
+    return Source(found)

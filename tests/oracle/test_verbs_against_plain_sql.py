@@ -1,0 +1,184 @@
+"""Each verb against SQL written by hand over raw rows: no buckets, no roll-up, no shared code.
+
+``T`` stands for the decision day, ``S`` for the visibility rule of an event table and ``L`` for that of a
+change log. Every query gives ``account_id, value`` for the accounts that have one; ``missing`` is the value
+of the others.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from nbo.features import FeatureSet, Words, compile_features, days, table
+from nbo.features.build import feature_rows
+from nbo.features.spec import Declared
+from nbo.tables.store import Store
+
+calls, usage, bills = table("calls"), table("usage"), table("bills")
+lines, tickets, contacts = table("lines"), table("tickets"), table("contacts")
+out = calls.where(direction="out")
+
+RIVAL = (
+    "(network_id IN (SELECT network_id FROM networks WHERE kind = 'rival' AND known_day <= T) OR access_code IN "
+    "(SELECT c.access_code FROM access_codes c JOIN networks n ON n.network_id = c.network_id AND n.kind = 'rival' "
+    "AND n.known_day <= T WHERE c.valid_day < T AND c.known_day <= T AND c.state = 'active' AND NOT EXISTS "
+    "(SELECT 1 FROM access_codes d WHERE d.access_code = c.access_code AND d.valid_day < T AND d.known_day <= T "
+    "AND (d.valid_day > c.valid_day OR (d.valid_day = c.valid_day AND d.known_day > c.known_day)))))"
+)
+NEWEST_LINES = (
+    "(SELECT * FROM lines a WHERE L AND NOT EXISTS (SELECT 1 FROM lines b WHERE b.line_id = a.line_id AND "
+    "b.valid_day < T AND b.known_day <= T AND (b.valid_day > a.valid_day OR "
+    "(b.valid_day = a.valid_day AND b.known_day > a.known_day))))"
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A declaration of one feature, its name, and its definition in plain SQL."""
+
+    declared: Declared
+    name: str
+    sql: str
+    missing: object = None
+
+
+CASES: Sequence[Case] = [
+    Case(
+        out.count(over=days(30)),
+        "calls_out_count_30d",
+        "SELECT account_id, count(*) FROM calls WHERE S AND event_day >= T - 30 AND direction = 'out' GROUP BY 1",
+        0,
+    ),
+    Case(
+        calls.where(destination=["national", "hkmt"]).sum("minutes", over=days(90)),
+        "calls_national_hkmt_minutes_sum_90d",
+        "SELECT account_id, sum(duration_seconds) / 60.0 FROM calls WHERE S AND event_day >= T - 90 "
+        "AND (destination = 'national' OR destination = 'hkmt') GROUP BY 1",
+        0.0,
+    ),
+    Case(
+        bills.sum("bill_amount", over=days(92)),
+        "bills_bill_amount_sum_92d",
+        "SELECT account_id, sum(bill_amount) FROM bills WHERE S AND event_day >= T - 92 GROUP BY 1",
+        0,
+    ),
+    Case(
+        out.mean("minutes", over=days(60)),
+        "calls_out_minutes_mean_60d",
+        "SELECT account_id, avg(duration_seconds) / 60.0 FROM calls WHERE S AND event_day >= T - 60 "
+        "AND direction = 'out' GROUP BY 1",
+    ),
+    Case(
+        usage.where(service="broadband").max("megabytes", over=days(45)),
+        "usage_broadband_megabytes_max_45d",
+        "SELECT account_id, max(data_bytes) / 1000000.0 FROM usage WHERE S AND event_day >= T - 45 "
+        "AND service = 'broadband' GROUP BY 1 HAVING count(data_bytes) > 0",
+    ),
+    Case(
+        calls.distinct("counterparty_id", over=days(7)),
+        "calls_counterparty_id_distinct_7d",
+        "SELECT account_id, count(DISTINCT counterparty_id) FROM calls WHERE S AND event_day >= T - 7 GROUP BY 1",
+        0,
+    ),
+    Case(
+        out.where(counterparty="rival").distinct("counterparty_id", over=days(90)),
+        "calls_out_rival_counterparty_id_distinct_90d",
+        "SELECT account_id, count(DISTINCT counterparty_id) FROM calls WHERE S AND event_day >= T - 90 "
+        f"AND direction = 'out' AND {RIVAL} GROUP BY 1",
+        0,
+    ),
+    Case(
+        calls.where(counterparty="rival").sum("minutes", over=days(90)).share_of(calls),
+        "calls_rival_minutes_sum_90d_share_of_all",
+        f"SELECT account_id, coalesce(sum(duration_seconds) FILTER (WHERE {RIVAL}), 0) / sum(duration_seconds)"
+        " FROM calls WHERE S AND event_day >= T - 90 GROUP BY 1 HAVING sum(duration_seconds) > 0",
+    ),
+    Case(
+        calls.where(counterparty="unicom").count(over=days(90)),
+        "calls_unicom_count_90d",
+        "SELECT account_id, count(*) FROM calls WHERE S AND event_day >= T - 90 AND (network_id = 'unicom' OR "
+        "access_code IN (SELECT access_code FROM (SELECT *, row_number() OVER (PARTITION BY access_code ORDER BY "
+        "valid_day DESC, known_day DESC) AS r FROM access_codes WHERE L) c WHERE r = 1 AND state = 'active' AND "
+        "network_id = 'unicom')) GROUP BY 1",
+        0,
+    ),
+    Case(
+        out.days_since("last", over=days(90)),
+        "calls_out_days_since_last_90d",
+        "SELECT account_id, T - max(event_day) FROM calls WHERE S AND event_day >= T - 90 AND direction = 'out' "
+        "GROUP BY 1",
+    ),
+    Case(
+        tickets.where(kind="complaint", state="open").days_since("first", over=days(200)),
+        "tickets_complaint_open_days_since_first_200d",
+        "SELECT account_id, T - min(valid_day) FROM tickets WHERE L AND valid_day >= T - 200 AND "
+        "kind = 'complaint' AND state = 'open' GROUP BY 1",
+    ),
+    Case(
+        out.sum("minutes", over=days(30)).trend(),
+        "calls_out_minutes_sum_30d_trend",
+        "SELECT account_id, (n - b) / (n + b) FROM (SELECT account_id, "
+        "coalesce(sum(duration_seconds) FILTER (WHERE event_day >= T - 30), 0) AS n, "
+        "coalesce(sum(duration_seconds) FILTER (WHERE event_day < T - 30), 0) AS b "
+        "FROM calls WHERE S AND event_day >= T - 60 AND direction = 'out' GROUP BY 1) WHERE n + b > 0",
+    ),
+    Case(
+        lines.now.where(state="active").count(),
+        "lines_active_count_now",
+        f"SELECT account_id, count(*) FILTER (WHERE state = 'active') FROM {NEWEST_LINES} GROUP BY 1",
+        0,
+    ),
+    Case(
+        table("accounts").attribute("industry"),
+        "accounts_industry",
+        "SELECT account_id, industry FROM accounts a WHERE L AND NOT EXISTS (SELECT 1 FROM accounts b WHERE "
+        "b.account_id = a.account_id AND b.valid_day < T AND b.known_day <= T AND (b.valid_day > a.valid_day OR "
+        "(b.valid_day = a.valid_day AND b.known_day > a.known_day)))",
+    ),
+    Case(
+        table("contracts").days_until("planned_end_day"),
+        "contracts_planned_end_day_days_until",
+        "SELECT account_id, planned_end_day - T FROM (SELECT *, row_number() OVER (PARTITION BY account_id ORDER BY "
+        "event_day DESC, known_day DESC, contract_id DESC) AS r FROM contracts WHERE S) WHERE r = 1",
+    ),
+    Case(
+        contacts.where(outcome=["refused", "not_reached"]).count(over=days(120)),
+        "contacts_refused_not_reached_count_120d",
+        "SELECT account_id, count(*) FROM contacts WHERE S AND event_day >= T - 120 AND outcome_known_day <= T "
+        "AND outcome IN ('refused', 'not_reached') GROUP BY 1",
+        0,
+    ),
+]
+
+
+def by_hand(store: Store, sql: str, day: int) -> dict[str, object]:
+    """Run one plain query at a date."""
+    rules = {"S": "event_day < T AND known_day <= T", "L": "valid_day < T AND known_day <= T"}
+    text = re.sub(r"\b(S|L)\b", lambda match: f"({rules[match[0]]})", sql)
+    text = re.sub(r"\bT\b", str(day), text)
+    with store.connect() as engine:
+        found = engine.query(text)
+    return dict(zip(found.column(0).to_pylist(), found.column(1).to_pylist(), strict=True))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_verb_gives_what_its_plain_definition_gives(
+    case: Case, random_store: Callable[[int], Store]
+) -> None:
+    compiled = compile_features([FeatureSet("one", Words("One", "一"), [case.declared])])
+    assert compiled.names == (case.name,)
+    store = random_store(5)
+    for back in (5, 40):
+        as_of = store.latest.back(back)
+        rows = feature_rows(store, compiled, as_of)
+        expected = by_hand(store, case.sql, as_of.day)
+        found = dict(zip(rows["account_id"].to_pylist(), rows[case.name].to_pylist(), strict=True))
+        assert len(found) > 8
+        assert any(account in expected for account in found)
+        for account, value in found.items():
+            wanted = expected.get(account, case.missing)
+            assert value == (pytest.approx(wanted, rel=1e-12) if isinstance(wanted, float) else wanted), (
+                account
+            )

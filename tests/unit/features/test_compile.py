@@ -1,0 +1,151 @@
+"""Declarations: checked, named, told in words, refused where they must be."""
+
+import json
+
+import pytest
+
+from nbo.asof import days
+from nbo.errors import DataError, LeakageError, UsageError
+from nbo.features import CompiledFeatures, FeatureSet, Words, compile_features, find_feature, table
+from nbo.features.spec import Declared
+
+calls, lines, contacts = table("calls"), table("lines"), table("contacts")
+
+
+def compiled(*declared: Declared, purpose: str = "retention") -> CompiledFeatures:
+    return compile_features([FeatureSet("some", Words("Some", "一些"), declared)], purpose)
+
+
+def test_names_say_source_conditions_column_verb_and_window() -> None:
+    out = calls.where(direction="out")
+    far = out.where(destination=["national", "international"])
+    rivals = out.where(counterparty="rival")
+    names = compiled(
+        out.sum("minutes", over=days(30)),
+        rivals.sum("minutes", over=days(30)).share_of(far),
+        far.count(over=days(7)).trend(),
+        rivals.days_since("last", over=days(90)),
+        lines.now.where(state="active").count(),
+        table("accounts").attribute("industry"),
+    ).names
+    assert names == (
+        "calls_out_minutes_sum_30d",
+        "calls_out_rival_minutes_sum_30d_share_of_out_national_international",
+        "calls_out_national_international_count_7d_trend",
+        "calls_out_rival_days_since_last_90d",
+        "lines_active_count_now",
+        "accounts_industry",
+    )
+
+
+def test_equal_declarations_have_equal_hashes_and_different_ones_do_not() -> None:
+    one, again = compiled(calls.count(over=days(7))), compiled(calls.count(over=days(7)))
+    other = compiled(calls.count(over=days(8)))
+    assert one == again
+    assert one.hash != other.hash
+
+
+def test_a_changed_json_is_refused() -> None:
+    content = json.loads(json.dumps(compiled(calls.count(over=days(7))).to_json()))
+    content["sql"] += " "
+    with pytest.raises(DataError, match="compiled features: expected content with hash"):
+        CompiledFeatures.from_json(content)
+    with pytest.raises(DataError, match="expected features, sql, purpose and hash"):
+        CompiledFeatures.from_json({})
+
+
+def test_a_feature_declared_twice_is_refused() -> None:
+    with pytest.raises(
+        UsageError, match=r"calls_count_7d: two features of this name\. Declare each feature once"
+    ):
+        compiled(calls.count(over=days(7)), calls.count(over=days(7)))
+
+
+def test_columns_barred_for_a_purpose_are_refused_by_name() -> None:
+    settled = table("interconnect").sum("minutes", over=days(30))
+    assert compiled(settled).names == ("interconnect_minutes_sum_30d",)
+    with pytest.raises(
+        LeakageError,
+        match=r"interconnect\.account_id: expected a column permitted for marketing, got one permitted for "
+        r"retention, service, e\.g\. interconnect_minutes_sum_30d\. Take the feature out of",
+    ):
+        compiled(settled, purpose="marketing")
+
+
+@pytest.mark.parametrize(
+    ("declared", "where"),
+    [
+        (lambda: table("labels").count(over=days(30)), "labels"),
+        (lambda: table("labels").where(kind="churn").count(over=days(30)), "labels.account_id"),
+        (lambda: contacts.attribute("logging_prob"), "contacts.logging_prob"),
+    ],
+)
+def test_what_feeds_no_feature_is_refused(declared: object, where: str) -> None:
+    with pytest.raises(LeakageError, match=rf"{where}.*got one permitted for no feature"):
+        compiled(declared())  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        (lambda: table("cals"), r"cals: no such table; did you mean calls"),
+        (lambda: calls.sum("minuts", over=days(7)), r"calls\.minuts: no such column; did you mean minutes\?"),
+        (lambda: calls.where(direction="outt"), r"calls\.direction: unknown code 'outt'; did you mean out"),
+        (lambda: calls.where(directon="out"), r"calls\.directon: no such column; did you mean direction"),
+        (lambda: calls.where(direction=[]), r"calls\.direction: expected at least one value, got none"),
+        (lambda: calls.where(counterparty=3), r"calls\.counterparty: expected a class"),
+        (lambda: lines.where(counterparty="rival"), r"lines: expected a table with a counterparty"),
+        (
+            lambda: calls.where(duration_seconds="0"),
+            r"calls\.duration_seconds: expected whole numbers, got '0'",
+        ),
+        (lambda: calls.where(call_id="c"), r"calls\.call_id: expected a code or count column, got key"),
+        (
+            lambda: calls.sum("direction", over=days(7)),
+            r"calls\.direction: expected a summable column, got a code",
+        ),
+        (
+            lambda: calls.distinct("minutes", over=days(7)),
+            r"calls\.minutes: expected a key or code, got seconds",
+        ),
+        (lambda: calls.days_since("newest", over=days(7)), r"days_since: expected 'last' or 'first'"),
+        (lambda: calls.now, r"calls: expected a change log for \.now, got events"),
+        (lambda: calls.count(), r"calls\.count: expected over=days\(\.\.\.\), got over=None"),
+        (lambda: lines.now.count(over=days(7)), r"lines\.count: expected no window after \.now"),
+        (lambda: lines.now.count().trend(), r"trend: expected a count or sum over a window, got count"),
+        (lambda: calls.mean("minutes", over=days(7)).share_of(calls), r"share: expected a count or sum"),
+        (lambda: table("networks"), r"networks: expected a table with account_id; rows of networks belong"),
+        (lambda: table("accounts").attribute("account_id"), r"expected a value to learn from, got a key"),
+        (lambda: table("accounts").attribute("name"), r"expected a value to learn from, got a text"),
+        (lambda: calls.days_until("duration_seconds"), r"calls\.duration_seconds: expected a day column"),
+    ],
+)
+def test_what_cannot_be_declared_says_what_to_write_instead(wrong: object, text: str) -> None:
+    with pytest.raises(UsageError, match=text):
+        wrong()  # type: ignore[operator]
+
+
+def test_unknown_purposes_and_features_are_told() -> None:
+    with pytest.raises(
+        UsageError, match="purpose: expected one of service, retention, marketing, got 'spam'"
+    ):
+        compiled(calls.count(over=days(7)), purpose="spam")
+    with pytest.raises(UsageError, match=r"calls_count_8d: no such feature; did you mean calls_count_7d\?"):
+        find_feature(compiled(calls.count(over=days(7))), "calls_count_8d")
+
+
+def test_every_feature_is_told_in_both_languages() -> None:
+    [feature] = compiled(
+        calls.where(direction="out", counterparty="rival").sum("minutes", over=days(30))
+    ).features
+    assert feature.words.en == "minutes of outgoing calls with rivals in the last 30 days"
+    assert feature.words.zh == "近30天主叫与竞争对手的通话分钟数"
+    assert feature.unit == "minutes"
+    assert set(feature.columns) == {
+        "calls.account_id",
+        "calls.direction",
+        "calls.network_id",
+        "networks.kind",
+        "access_codes.network_id",
+        "calls.duration_seconds",
+    }
