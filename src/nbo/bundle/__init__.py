@@ -1,0 +1,26 @@
+"""A bundle is model + calibrator + compiled features + vocabulary + golden rows, signed as one."""
+
+from nbo.bundle.bundle import Bundle, averaged, load_bundle, parsed_booster, scored
+from nbo.bundle.calibrator import IDENTITY, Calibrator
+from nbo.bundle.inspection import probe_bundle
+from nbo.bundle.releases import Release, Releases
+from nbo.bundle.vocabulary import MAX_CODES, Matrix, Vocabulary
+from nbo.bundle.writing import BundleParts, write_bundle
+
+__all__ = [
+    "IDENTITY",
+    "MAX_CODES",
+    "Bundle",
+    "BundleParts",
+    "Calibrator",
+    "Matrix",
+    "Release",
+    "Releases",
+    "Vocabulary",
+    "averaged",
+    "load_bundle",
+    "parsed_booster",
+    "probe_bundle",
+    "scored",
+    "write_bundle",
+]
