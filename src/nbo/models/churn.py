@@ -1,0 +1,190 @@
+"""Fit a classifier of a rare event: boosters, out-of-fold scores, calibrator, and what to say about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import lightgbm as lgb
+import numpy as np
+
+from nbo.bundle import Calibrator, parsed_booster, scored
+from nbo.models.calibration import fit_calibrator
+from nbo.models.data import Floats, Rows, TrainingData
+from nbo.models.settings import SCARCE_PARAMETERS, SCARCE_ROUNDS, BoosterSettings
+
+__all__ = ["FittedModel", "TrainingData", "fit_churn"]
+
+SHOWN_NAMES = 8
+
+
+@dataclass(frozen=True, eq=False)
+class FittedModel:
+    """What a fit gives; everything a bundle needs from the matrix level.
+
+    Parameters
+    ----------
+    boosters : tuple of str
+        LightGBM native texts, one for each seed, fitted on all rows.
+    calibrator : Calibrator
+        Learnt from ``oof_scores``.
+    parameters : dict
+        As given to LightGBM, and ``rounds``.
+    oof_scores : ndarray of shape (n,)
+        Raw probabilities of each training row by boosters that never saw its account.
+    names : tuple of str
+        Features in the order of the columns.
+    notes : tuple of str
+        What a reader must know before trusting the model.
+    """
+
+    boosters: tuple[str, ...]
+    calibrator: Calibrator
+    parameters: dict[str, Any]
+    oof_scores: Floats
+    names: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def score(self, matrix: Floats, *, threads: int = 1) -> Floats:
+        """Calibrated probabilities, shape (n,): bit for bit those of the bundle."""
+        boosters = [parsed_booster(text, self.names) for text in self.boosters]
+        return scored(boosters, self.calibrator, matrix, threads=threads)
+
+
+def fit_churn(
+    data: TrainingData, settings: BoosterSettings, *, tuned: Mapping[str, Any] | None = None, seed: int = 0
+) -> FittedModel:
+    """Fit, cross-fit and calibrate.
+
+    Parameters
+    ----------
+    data : TrainingData
+        The training slices; hold-out slices are none of it.
+    settings : BoosterSettings
+        Defaults, folds, seeds, threads.
+    tuned : mapping or None
+        Parameters from :func:`nbo.models.tune`, with ``rounds``; they override the settings.
+        Not used below 100 positives.
+    seed : int
+        Same data, settings and seed: same texts, byte for byte.
+
+    Returns
+    -------
+    FittedModel
+        Its ``oof_scores`` are those the calibrator was learnt from, averaged over the seeds
+        like the final boosters are.
+
+    Notes
+    -----
+    Without tuned rounds their number is where the mean out-of-fold log loss is lowest: one
+    number shared by all folds, so that a fold does not stop on its own rows.
+    """
+    parameters, rounds = chosen_parameters(data, settings, tuned, seed)
+    binned = binned_dataset(data, parameters)
+    folds = data.folds(settings.folds, seed)
+    if rounds is None:
+        rounds = best_rounds(binned, parameters, folds, settings)
+    seeds = range(seed, seed + settings.seeds)
+    oof = np.mean([oof_scores(data, binned, parameters | {"seed": s}, folds, rounds) for s in seeds], axis=0)
+    boosters = [lgb.train(parameters | {"seed": s}, binned, rounds) for s in seeds]
+    calibrator, calibration = fit_calibrator(oof, data.label)
+    return FittedModel(
+        boosters=tuple(booster.model_to_string(num_iteration=-1) for booster in boosters),
+        calibrator=calibrator,
+        parameters={**parameters, "rounds": rounds, "calibration": calibration},
+        oof_scores=oof,
+        names=data.names,
+        notes=tuple(fit_notes(data, calibration, calibrator)),
+    )
+
+
+def chosen_parameters(
+    data: TrainingData, settings: BoosterSettings, tuned: Mapping[str, Any] | None, seed: int
+) -> tuple[dict[str, Any], int | None]:
+    """LightGBM's parameters, and the rounds where they are settled already."""
+    parameters = settings.parameters(seed)
+    if not data.tunable:
+        return parameters | SCARCE_PARAMETERS, SCARCE_ROUNDS
+    chosen = dict(tuned or {})
+    rounds = chosen.pop("rounds", None)
+    return parameters | chosen, None if rounds is None else int(rounds)
+
+
+def binned_dataset(data: TrainingData, parameters: Mapping[str, Any]) -> lgb.Dataset:
+    """The matrix binned once; folds and trials are subsets of it."""
+    shared = ("max_bin", "feature_pre_filter", "deterministic", "force_row_wise", "num_threads", "verbosity")
+    binned = lgb.Dataset(
+        np.ascontiguousarray(data.matrix),
+        label=data.label.astype(np.float64),
+        feature_name=list(data.names),
+        categorical_feature=list(data.categories),
+        params={name: parameters[name] for name in shared},
+        free_raw_data=False,
+    )
+    return binned.construct()
+
+
+def best_rounds(
+    binned: lgb.Dataset,
+    parameters: dict[str, Any],
+    folds: list[tuple[Rows, Rows]],
+    settings: BoosterSettings,
+) -> int:
+    """Rounds at which the mean out-of-fold log loss is lowest; at least one."""
+    history = lgb.cv(
+        dict(parameters),
+        binned,
+        settings.max_rounds,
+        folds=folds,
+        callbacks=[lgb.early_stopping(settings.patience_rounds, verbose=False)],
+    )
+    curve = cast(list[float], history["valid binary_logloss-mean"])
+    return max(1, len(curve))
+
+
+def oof_scores(
+    data: TrainingData,
+    binned: lgb.Dataset,
+    parameters: dict[str, Any],
+    folds: list[tuple[Rows, Rows]],
+    rounds: int,
+) -> Floats:
+    """Raw probability of every row by the fold that did not see its account, shape (n,)."""
+    scores = np.empty(len(data.label), dtype=np.float64)
+    for fit, judge in folds:
+        booster = lgb.train(dict(parameters), binned.subset(np.sort(fit).tolist()), rounds)
+        scores[judge] = booster.predict(data.matrix[judge], num_threads=parameters["num_threads"])
+    return scores
+
+
+def fit_notes(data: TrainingData, calibration: str, calibrator: Calibrator) -> list[str]:
+    """What a reader must know before trusting the model."""
+    notes = []
+    if not data.tunable:
+        notes.append(
+            f"only {data.positives} leavers in the training slices: parameters were not tuned; "
+            "treat the ranking as a test of the plumbing, not as evidence"
+        )
+        if calibration == "identity":
+            notes.append("too few leavers to calibrate: probabilities are the booster's own")
+        else:
+            notes.append("too few leavers for isotonic calibration: a logistic map of two parameters is used")
+    if calibrator.x.size == 1:
+        notes.append("scores carry no order out of fold: every account gets the base rate")
+    idle = list(data.idle_columns())
+    for word in ("empty", "constant"):
+        named = [name for name, why in idle if why == word]
+        if named:
+            notes.append(f"{len(named)} {word} in every training row, not used: {listed(named)}")
+    return notes
+
+
+def listed(names: list[str]) -> str:
+    """The first few names, and how many more.
+
+    Examples
+    --------
+    >>> listed(["a", "b"])
+    'a, b'
+    """
+    more = len(names) - SHOWN_NAMES
+    return ", ".join(names[:SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,173 @@
+"""Why an account is at risk, in the words of the retention team."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from nbo.bundle import Bundle, Matrix
+from nbo.errors import UsageError
+from nbo.features.compiled import CompiledFeature, CompiledFeatures
+
+LANGUAGES = ("en", "zh")
+UNKNOWN = {"en": "not known", "zh": "不详"}
+SENTENCE = {"en": "{family}: {words} = {value}", "zh": "{family}：{words}为{value}"}
+TYPICAL = {"en": " (typical {typical})", "zh": "（通常{typical}）"}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One family of features that pushes a row's risk up.
+
+    Parameters
+    ----------
+    family : str
+        The feature set.
+    feature : str
+        Its feature that pushes most.
+    contribution : float
+        What the whole family adds to the log-odds; above 0.
+    text : str
+        The leading feature's value in a sentence.
+    """
+
+    family: str
+    feature: str
+    contribution: float
+    text: str
+
+
+def reasons(
+    bundle: Bundle,
+    matrix: Matrix,
+    rows: pa.Table,
+    language: str,
+    currency: str,
+    minor_digits: int,
+    top: int = 3,
+) -> list[list[Reason]]:
+    """The families that push each row's risk up, strongest first.
+
+    Contributions within a family are added, so that ten windows of one fact are one reason.
+    They say what moved the *score*, not what caused the risk.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        With ``metadata["medians"]``, the typical values of training.
+    matrix : ndarray of shape (n, F)
+        ``bundle.encode(rows)``. Dear: ask for the rows that are shown.
+    rows : pa.Table
+        The raw values of the same rows.
+    language : "en" or "zh"
+        Of the sentences.
+    currency : str
+        Code shown beside money.
+    minor_digits : int
+        Decimals between minor and major units of money.
+    top : int
+        Families at most.
+
+    Returns
+    -------
+    list of n lists of Reason
+        In the order of the rows; fewer than ``top``, or none, where nothing pushes up.
+
+    References
+    ----------
+    Lundberg et al. (2020), *From local explanations to global understanding with explainable AI
+    for trees*, Nature Machine Intelligence 2.
+    """
+    if language not in LANGUAGES:
+        raise UsageError(f"language: expected en or zh, got {language!r}")
+    if len(matrix) != rows.num_rows:
+        raise UsageError(f"rows: expected those of the matrix, {len(matrix)}, got {rows.num_rows}")
+    told = bundle.contributions(matrix)
+    features, names = bundle.features.features, bundle.features.names
+    values = rows.select(names).to_pylist()
+    teller = Teller(bundle.metadata.get("medians", {}), language, currency, minor_digits)
+    columns = family_columns(bundle.features)
+    return [
+        [
+            Reason(family, names[lead], total, teller.sentence(features[lead], raw[names[lead]]))
+            for family, lead, total in leading(told[row], columns, top)
+        ]
+        for row, raw in enumerate(values)
+    ]
+
+
+def family_columns(compiled: CompiledFeatures) -> dict[str, list[int]]:
+    """Positions of the features of each family."""
+    columns: defaultdict[str, list[int]] = defaultdict(list)
+    for position, feature in enumerate(compiled.features):
+        columns[feature.family].append(position)
+    return dict(columns)
+
+
+def leading(told: Matrix, columns: Mapping[str, list[int]], top: int) -> list[tuple[str, int, float]]:
+    """Families with a positive sum, largest first: name, leading column, sum."""
+    sums = [
+        (family, max(positions, key=lambda k: told[k]), float(told[positions].sum()))
+        for family, positions in columns.items()
+    ]
+    pushing = [item for item in sums if item[2] > 0]
+    return sorted(pushing, key=lambda item: (-item[2], item[0]))[:top]
+
+
+@dataclass(frozen=True)
+class Teller:
+    """Turns a feature and its value into a sentence.
+
+    Parameters
+    ----------
+    medians : mapping of str to float
+        Typical values by feature name.
+    language, currency, minor_digits
+        As for :func:`reasons`.
+    """
+
+    medians: Mapping[str, float]
+    language: str
+    currency: str
+    minor_digits: int
+
+    def sentence(self, feature: CompiledFeature, value: object) -> str:
+        """Family, feature and value, with the typical value where there is one."""
+        family = feature.family_words.in_language(self.language)
+        text = SENTENCE[self.language].format(
+            family=family[:1].upper() + family[1:],
+            words=feature.words.in_language(self.language),
+            value=self.shown(feature, value),
+        )
+        if feature.name not in self.medians:
+            return text
+        return text + TYPICAL[self.language].format(typical=self.shown(feature, self.medians[feature.name]))
+
+    def shown(self, feature: CompiledFeature, value: object) -> str:
+        """A value in the unit people speak."""
+        if isinstance(value, bool):
+            value = int(value)
+        if not isinstance(value, int | float):
+            return UNKNOWN[self.language] if value is None else str(value)
+        if np.isnan(value):
+            return UNKNOWN[self.language]
+        if feature.unit == "money":
+            return f"{value / 10**self.minor_digits:,.{self.minor_digits}f} {self.currency}"
+        if feature.unit == "share":
+            return f"{100 * value:.0f} %"
+        return number_text(value)
+
+
+def number_text(value: float) -> str:
+    """A number with the digits that matter.
+
+    Examples
+    --------
+    >>> number_text(12345.6), number_text(12.34), number_text(0.1234), number_text(3.0)
+    ('12,346', '12.3', '0.12', '3')
+    """
+    if value == round(value) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

@@ -1,0 +1,141 @@
+"""A workspace: a folder with ``nbo.toml`` and the code that data scientists edit.
+
+This is the only module that imports by path. A folder called ``features/`` that lies beside no
+``nbo.toml`` is never executed.
+"""
+
+import importlib
+import importlib.util
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from nbo.errors import UsageError
+from nbo.features import FeatureSet
+from nbo.tables.contract import close_matches
+
+MARKER = "nbo.toml"
+BUNDLED = Path(__file__).parent / "_workspace"
+SECTIONS = ("operator", "money", "at_risk")
+PACKAGES = ("features", "training", "serving")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A root folder and its settings.
+
+    Parameters
+    ----------
+    root : Path
+        Where results go: ``mlruns/``, ``bundles/``, ``releases/``, ``runs/``.
+    code : Path
+        Where ``features/``, ``training/`` and ``serving/`` are loaded from; the wheel's read-only
+        copy where the root has none.
+    settings : mapping
+        The content of ``nbo.toml``.
+    """
+
+    root: Path
+    code: Path
+    settings: Mapping[str, Any]
+
+    @classmethod
+    def find(cls, explicit: Path | None = None) -> "Workspace":
+        """The workspace given, or the one around the current directory, or the wheel's copy.
+
+        Raises
+        ------
+        UsageError
+            An explicit folder has no ``nbo.toml``, or that file is not TOML.
+        """
+        if explicit is not None:
+            if not (explicit / MARKER).is_file():
+                raise UsageError(f"--workspace {explicit}: no {MARKER} there", f"Run nbo init {explicit}")
+            return cls.at(explicit.resolve())
+        here = Path.cwd()
+        for folder in (here, *here.parents):
+            if (folder / MARKER).is_file():
+                return cls.at(folder)
+        return cls(here, bundled_code(), read_settings(bundled_code() / MARKER))
+
+    @classmethod
+    def at(cls, root: Path) -> "Workspace":
+        """The workspace of this folder, with its own code if it has any."""
+        present = [name for name in PACKAGES if (root / name / "__init__.py").is_file()]
+        if present and len(present) < len(PACKAGES):
+            absent = ", ".join(name for name in PACKAGES if name not in present)
+            raise UsageError(
+                f"{root}: expected all of {', '.join(PACKAGES)} beside {MARKER} or none, got no {absent}",
+                "Run nbo init DIR and copy what is missing",
+            )
+        return cls(root, root if present else bundled_code(), read_settings(root / MARKER))
+
+    def feature_sets(self, name: str) -> tuple[FeatureSet, ...]:
+        """The feature sets listed under ``name`` in ``features/sets.py``.
+
+        Raises
+        ------
+        UsageError
+            No such name; close matches are shown.
+        """
+        sets = self.module("features.sets").SETS
+        if name not in sets:
+            raise UsageError(
+                f"features {name}: no such name in features/sets.py{close_matches(name, list(sets))}"
+            )
+        return tuple(sets[name])
+
+    def module(self, name: str) -> ModuleType:
+        """A module of the workspace's code, such as ``training.churn``."""
+        package = name.split(".")[0]
+        if package not in PACKAGES:
+            raise UsageError(f"{name}: expected a module of {', '.join(PACKAGES)}")
+        load_package(package, self.code)
+        return importlib.import_module(name)
+
+    def config_path(self, name: str) -> Path:
+        """A bundled training config, such as ``churn``."""
+        return self.code / "training" / "configs" / f"{name}.toml"
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The content of ``nbo.toml``; a section that nothing reads is a mistake, not a remark."""
+    try:
+        settings = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise UsageError(f"{path}: not found", "Run nbo init DIR to make a workspace") from None
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from None
+    for name in settings:
+        if name not in SECTIONS:
+            raise UsageError(f"{path}: {name}: unknown section{close_matches(name, SECTIONS)}")
+    return settings
+
+
+@cache
+def bundled_code() -> Path:
+    """The wheel's copy; in a source checkout, the checkout itself."""
+    if (BUNDLED / MARKER).is_file():
+        return BUNDLED
+    return Path(__file__).resolve().parents[2]
+
+
+def load_package(name: str, code: Path) -> None:
+    """Make ``name`` importable from exactly this folder."""
+    init = code / name / "__init__.py"
+    loaded = sys.modules.get(name)
+    if loaded is not None and Path(loaded.__file__ or "").resolve() == init.resolve():
+        return
+    for stale in [known for known in sys.modules if known == name or known.startswith(f"{name}.")]:
+        del sys.modules[stale]
+    spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=[str(code / name)])
+    if spec is None or spec.loader is None or not init.is_file():
+        raise UsageError(f"{init}: not found", "Run nbo init DIR to make a workspace")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)

@@ -1,0 +1,1 @@
+"""Pipelines that data scientists run and change; the logic lives in ``nbo.models``."""
