@@ -1,0 +1,5 @@
+"""``python -m nbo`` is ``nbo``."""
+
+from nbo.cli import main
+
+main()

@@ -1,0 +1,235 @@
+"""Commands on data: init, simulate, check, tables, features."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nbo.cli.answers import AsOfText, Json, StoreDir, WorkspaceDir, answer, progress, table_lines
+from nbo.errors import UsageError
+from nbo.features import CompiledFeatures, compile_features, find_feature
+from nbo.features.build import build_features, feature_rows
+from nbo.files import told_storage_errors
+from nbo.keys import bundle_key
+from nbo.tables.catalog import TABLES, contract
+from nbo.tables.check import check_tables
+from nbo.tables.mapping import load_mapping
+from nbo.tables.show import describe, describe_rows
+from nbo.tables.store import Store
+from nbo.workspace import MARKER, PACKAGES, Workspace, bundled_code
+
+SetName = Annotated[str, typer.Option("--set", help="A key of SETS in features/sets.py.")]
+Purpose = Annotated[str, typer.Option(help="service, retention or marketing.")]
+
+tables = typer.Typer(no_args_is_help=True, help="Contracts of the input tables.")
+features = typer.Typer(no_args_is_help=True, help="The feature declarations of the workspace.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the app."""
+    app.command()(init)
+    app.command()(simulate)
+    app.command()(check)
+    app.add_typer(tables, name="tables")
+    app.add_typer(features, name="features")
+
+
+def init(folder: Annotated[Path, typer.Argument(help="New or empty folder.")], as_json: Json = False) -> None:
+    """Make a workspace: settings, features, training and serving code to edit.
+
+    Example: nbo init my-operator
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder}: expected a new or empty folder")
+    with told_storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in PACKAGES:
+            unwanted = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(bundled_code() / name, folder / name, ignore=unwanted)
+        shutil.copyfile(bundled_code() / MARKER, folder / MARKER)
+    answer(
+        {"workspace": str(folder)},
+        [f"{folder}: workspace made; next: cd {folder} and nbo check"],
+        as_json=as_json,
+    )
+
+
+def simulate(
+    out: Annotated[Path, typer.Option(help="New or empty folder for the raw tables.")],
+    accounts: Annotated[int, typer.Option(help="Number of accounts.")] = 3000,
+    months: Annotated[int, typer.Option(help="Months of history.")] = 12,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Make the raw tables of a demo operator.
+
+    Example: nbo simulate --accounts 500 --months 10 --seed 1 --out runs/raw
+    """
+    from nbo.world import WorldConfig
+    from nbo.world import simulate as simulate_world
+
+    summary = simulate_world(WorldConfig(accounts=accounts, months=months, seed=seed), out, progress)
+    rows = [{"table": name, "rows": count} for name, count in summary.rows.items()]
+    answer({"out": str(out), "rows": summary.rows}, table_lines(["table", "rows"], rows), as_json=as_json)
+
+
+def check(
+    data: Annotated[Path, typer.Option(help="Folder with the operator's files.")],
+    out: Annotated[Path, typer.Option(help="The store to write.")],
+    mapping: Annotated[str | None, typer.Option(help="TOML file, or the name of a bundled mapping.")] = None,
+    workspace: WorkspaceDir = None,
+    as_json: Json = False,
+) -> None:
+    """Read the operator's files, check every rule, write the store.
+
+    Example: nbo check --data runs/raw --out runs/store
+    """
+    place = Workspace.find(workspace)
+    report = check_tables(
+        data, out, load_mapping(mapping, data), key=bundle_key(place.root), progress=progress
+    )
+    rows = [report_row(name, facts) for name, facts in report.tables.items()]
+    lines = table_lines(["table", "rows", "duplicates dropped", "quarantined"], rows)
+    told = [violation.line for violation in report.violations]
+    lines += told
+    verdict = "fit" if report.ok else f"not fit, {len(report.failed)} rules broken; see {out / 'quarantine'}"
+    result = {"store": str(out), "fit": report.ok, "tables": rows, "violations": told}
+    answer(result, [*lines, f"{out}: {verdict}"], as_json=as_json, ok=report.ok)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def report_row(name: str, facts: Any) -> dict[str, Any]:
+    return {
+        "table": name,
+        "rows": facts.rows,
+        "duplicates dropped": facts.duplicates_dropped,
+        "quarantined": facts.quarantined,
+    }
+
+
+@tables.command("list")
+def tables_list(as_json: Json = False) -> None:
+    """All table contracts.
+
+    Example: nbo tables list
+    """
+    rows = [
+        {
+            "table": t.name,
+            "shape": t.shape,
+            "key": ", ".join(t.row_key),
+            "columns": len(t.columns),
+            "required": t.required,
+        }
+        for t in TABLES.values()
+    ]
+    answer(rows, table_lines(["table", "shape", "key", "columns", "required"], rows), as_json=as_json)
+
+
+@tables.command("show")
+def tables_show(name: Annotated[str, typer.Argument(help="Table name.")], as_json: Json = False) -> None:
+    """One contract: columns, kinds, codes, purposes.
+
+    Example: nbo tables show calls
+    """
+    table = contract(name)
+    answer(describe_rows(table), describe(table).splitlines(), as_json=as_json)
+
+
+def compiled_set(workspace: Path | None, name: str, purpose: str) -> CompiledFeatures:
+    return compile_features(Workspace.find(workspace).feature_sets(name), purpose)
+
+
+@features.command("list")
+def features_list(
+    set_name: SetName = "churn",
+    purpose: Purpose = "retention",
+    workspace: WorkspaceDir = None,
+    as_json: Json = False,
+) -> None:
+    """Every declared feature with unit, meaning and source.
+
+    Example: nbo features list
+    """
+    compiled = compiled_set(workspace, set_name, purpose)
+    rows = [
+        {"feature": f.name, "unit": f.unit, "meaning": f.words.en, "reads": ", ".join(f.columns)}
+        for f in compiled.features
+    ]
+    lines = [
+        *table_lines(["feature", "unit", "meaning"], rows),
+        f"{len(rows)} features, hash {compiled.hash}",
+    ]
+    answer({"hash": compiled.hash, "features": rows}, lines, as_json=as_json)
+
+
+@features.command("check")
+def features_check(
+    set_name: SetName = "churn",
+    purpose: Purpose = "retention",
+    store: Annotated[Path | None, typer.Option(help="Also name the features this store cannot feed.")] = None,
+    workspace: WorkspaceDir = None,
+    as_json: Json = False,
+) -> None:
+    """Compile the declarations: names, columns, purposes, SQL.
+
+    Example: nbo features check
+    """
+    from nbo.features.build import missing_features
+
+    compiled = compiled_set(workspace, set_name, purpose)
+    missing = missing_features(Store.open(store), compiled) if store else {}
+    line = f"{len(compiled.features)} features compile for {purpose}, hash {compiled.hash}"
+    notes = [f"{name}: null here, {why}" for name, why in missing.items()]
+    answer({"hash": compiled.hash, "missing": missing}, [line], as_json=as_json, warnings=notes)
+
+
+@features.command("preview")
+def features_preview(
+    store: StoreDir,
+    as_of: AsOfText,
+    account: Annotated[list[str], typer.Option(help="Account; may be given more than once.")],
+    feature: Annotated[list[str] | None, typer.Option(help="Only these features.")] = None,
+    set_name: SetName = "churn",
+    purpose: Purpose = "retention",
+    workspace: WorkspaceDir = None,
+    as_json: Json = False,
+) -> None:
+    """Features of a few accounts, computed now and kept nowhere.
+
+    Example: nbo features preview --store runs/store --as-of latest --account A000001
+    """
+    compiled = compiled_set(workspace, set_name, purpose)
+    names = [find_feature(compiled, name).name for name in feature or compiled.names]
+    opened = Store.open(store)
+    when = opened.as_of(as_of)
+    found = feature_rows(opened, compiled, when, account).to_pylist()
+    if not found:
+        raise UsageError(f"--account {', '.join(account)}: no account with an active line as of {when}")
+    rows = [{"feature": name, **{row["account_id"]: row[name] for row in found}} for name in names]
+    lines = [f"as of {when}", *table_lines(["feature", *(row["account_id"] for row in found)], rows)]
+    answer(found, lines, as_json=as_json, as_of=str(when))
+
+
+@features.command("build")
+def features_build(
+    store: StoreDir,
+    as_of: AsOfText,
+    set_name: SetName = "churn",
+    purpose: Purpose = "retention",
+    workspace: WorkspaceDir = None,
+    as_json: Json = False,
+) -> None:
+    """Build the features of every account as of a date, once.
+
+    Example: nbo features build --store runs/store --as-of latest
+    """
+    opened = Store.open(store)
+    when = opened.as_of(as_of)
+    snapshot = build_features(opened, compiled_set(workspace, set_name, purpose), when)
+    line = f"{snapshot.manifest['rows']:,} accounts as of {when} in {snapshot.folder}"
+    warnings = [f"{name}: null, {why}" for name, why in snapshot.manifest["missing"].items()]
+    result = {"folder": str(snapshot.folder), "rows": snapshot.manifest["rows"]}
+    answer(result, [line], as_json=as_json, as_of=str(when), warnings=warnings)

@@ -1,0 +1,105 @@
+"""The main job on a small simulated operator, stage by stage, with what to open next."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nbo.bundle import Releases
+from nbo.cli.answers import progress
+from nbo.cli.learning import metric_lines
+from nbo.cli.using import list_lines, scored, write_list
+from nbo.decisions import at_risk
+from nbo.decisions.settings import list_settings
+from nbo.errors import DataError, UsageError
+from nbo.files import lock, write_atomic
+from nbo.keys import bundle_key
+from nbo.models.config import read_config
+from nbo.report import render_report
+from nbo.tables.check import check_tables
+from nbo.tables.mapping import load_mapping
+from nbo.tables.store import Store
+from nbo.tracking import open_tracking
+from nbo.workspace import Workspace
+from nbo.world import WorldConfig, simulate
+
+OWNED = ".nbo-demo"
+STAGES = 6
+LISTED, SHOWN = 100, 10
+
+
+def run_demo(place: Workspace, out: Path, *, accounts: int, months: int, seed: int) -> None:
+    """Simulate, check, train, promote, score, list; every file under ``out``."""
+    with lock(out):
+        claim(out)
+        started = time.monotonic()
+        with stage(1, f"simulate {accounts:,} accounts over {months} months"):
+            simulate(WorldConfig(accounts=accounts, months=months, seed=seed), out / "raw", progress)
+        with stage(2, "check the tables and write the store"):
+            report = check_tables(
+                out / "raw",
+                out / "store",
+                load_mapping(None, out / "raw"),
+                key=bundle_key(place.root),
+                progress=progress,
+            )
+            if not report.ok:
+                raise DataError("demo", "simulated tables that pass their check", report.failed[0].line)
+        learn_and_list(place, out)
+        print(f"\ndone in {time.monotonic() - started:.0f} s")
+
+
+def learn_and_list(place: Workspace, out: Path) -> None:
+    """Train, promote, score, list and report on the demo's store."""
+    store = Store.open(out / "store")
+    with stage(3, "build features, tune and train, judge on held-out months"):
+        config = read_config(place.config_path("churn"))
+        outcome = place.module("training.churn").run(
+            config, place, store, open_tracking(place.root, create=True), progress
+        )
+        print("\n".join("      " + line for line in metric_lines(outcome.metadata["metrics"]["holdout"])))
+    with stage(4, "promote the bundle"):
+        key = bundle_key(place.root)
+        releases = Releases(place.root)
+        releases.promote("churn", outcome.bundle_id, key, force=True, reason="demo")
+        bundle = releases.load("churn", key)
+    with stage(5, f"score every account as of {store.latest}"):
+        run = scored(place, store, store.latest, bundle, out / "scores")
+    with stage(6, "list whom to call, and report"):
+        found = at_risk(store, bundle, run, list_settings(place.settings), top=LISTED)
+        write_list(found, out / "at_risk.csv")
+        operator = str(place.settings.get("operator", {}).get("name", "Demo operator"))
+        card = {**bundle.metadata, "bundle_id": bundle.id}
+        write_atomic(out / "report.html", render_report(card, found.rows, operator=operator, language="en"))
+    shown = type(found)(found.as_of, found.rows[:SHOWN], found.suppressed, found.counts)
+    print("\n" + "\n".join(list_lines(shown, store.currency)))
+    print("\n" + "\n".join(next_steps(place, out)))
+
+
+def claim(out: Path) -> None:
+    """Empty the demo's own folder; never one that it did not make."""
+    if out.exists() and any(out.iterdir()) and not (out / OWNED).exists():
+        raise UsageError(f"--out {out}: expected a new, empty or earlier demo folder")
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    (out / OWNED).touch()
+
+
+@contextmanager
+def stage(number: int, what: str) -> Iterator[None]:
+    """A numbered line with the seconds it took."""
+    print(f"[{number}/{STAGES}] {what}", flush=True)
+    started = time.monotonic()
+    yield
+    print(f"      {time.monotonic() - started:.1f} s", flush=True)
+
+
+def next_steps(place: Workspace, out: Path) -> list[str]:
+    """What to open and run next."""
+    return [
+        f"the whole list     {out / 'at_risk.csv'} (kept off it: {out / 'suppressed.csv'})",
+        f"the report         {out / 'report.html'}",
+        f"tracked runs       mlflow ui --backend-store-uri sqlite:///{place.root / 'mlruns' / 'mlflow.db'}",
+        f"score over HTTP    nbo serve --store {out / 'store'}",
+    ]

@@ -1,0 +1,244 @@
+"""Commands on models: train, tune, evaluate, models, promote, rollback."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nbo.bundle import Bundle, Releases, load_bundle
+from nbo.cli.answers import Json, StoreDir, WorkspaceDir, answer, progress, table_lines
+from nbo.errors import UsageError
+from nbo.files import write_atomic
+from nbo.keys import bundle_key
+from nbo.models.config import ChurnConfig, read_config
+from nbo.tables.store import Store
+from nbo.tracking import open_tracking
+from nbo.workspace import Workspace
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="Training config; default: training/configs/churn.toml.")
+]
+BundleId = Annotated[str | None, typer.Option("--bundle", help="Bundle id; default: the release.")]
+Model = Annotated[str, typer.Argument(help="Model, such as churn.")]
+
+train = typer.Typer(no_args_is_help=True, help="Train a model on the store's past.")
+tune = typer.Typer(no_args_is_help=True, help="Search parameters, to train with later.")
+models = typer.Typer(no_args_is_help=True, help="Trained bundles and releases.")
+
+METRIC_NAMES = ("auc", "average_precision", "lift_at_10", "brier", "log_loss", "ece")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the app."""
+    app.add_typer(train, name="train")
+    app.add_typer(tune, name="tune")
+    app.command()(evaluate)
+    app.add_typer(models, name="models")
+    app.command()(promote)
+    app.command()(rollback)
+
+
+@train.command("churn")
+def train_churn(
+    store: StoreDir,
+    config: ConfigFile = None,
+    tuned: Annotated[Path | None, typer.Option(help="Parameters found by nbo tune churn.")] = None,
+    workspace: WorkspaceDir = None,
+    as_json: Json = False,
+) -> None:
+    """Train churn on past months, judge it on held-out months, write a bundle, record the run.
+
+    Example: nbo train churn --store runs/store
+    """
+    place, settings = prepared(workspace, config)
+    tables, parameters = Store.open(store), read_tuned(tuned)
+    tracking = open_tracking(place.root, create=True)
+    outcome = place.module("training.churn").run(
+        settings, place, tables, tracking, progress, tuned=parameters
+    )
+    metadata = outcome.metadata
+    lines = [
+        f"bundle {outcome.bundle_id}: {metadata['rows']:,} rows, {metadata['positives']:,} leavers, "
+        f"{len(metadata['as_of_slices']['train'])} training months",
+        *metric_lines(metadata["metrics"]["holdout"]),
+        f"next: nbo promote churn --bundle {outcome.bundle_id}",
+    ]
+    result = {"bundle": outcome.bundle_id, "run": outcome.run_id, "metrics": metadata["metrics"]}
+    answer(result, lines, as_json=as_json, warnings=metadata["notes"])
+
+
+@tune.command("churn")
+def tune_churn(
+    store: StoreDir,
+    out: Annotated[Path, typer.Option(help="JSON file for the parameters found.")],
+    config: ConfigFile = None,
+    trials: Annotated[int | None, typer.Option(help="Trials; default: the config's.")] = None,
+    workspace: WorkspaceDir = None,
+    as_json: Json = False,
+) -> None:
+    """Search the booster's parameters on the training months; nothing held out is touched.
+
+    Example: nbo tune churn --store runs/store --trials 30 --out runs/tuned.json
+    """
+    place, settings = prepared(workspace, config)
+    if trials is not None:
+        settings = settings.model_copy(
+            update={"tuning": settings.tuning.model_copy(update={"trials": trials})}
+        )
+    found = place.module("training.churn").search(settings, place, Store.open(store), progress)
+    write_atomic(out, json.dumps(found, indent=1, sort_keys=True) + "\n")
+    lines = [f"{name} = {value}" for name, value in sorted(found["parameters"].items())]
+    warnings = [] if found["parameters"] else [f"{found['positives']:,} leavers: nothing was tuned"]
+    lines.append(f"next: nbo train churn --store {store} --tuned {out}")
+    answer(found, lines, as_json=as_json, warnings=warnings)
+
+
+def evaluate(
+    store: StoreDir,
+    bundle: BundleId = None,
+    workspace: WorkspaceDir = None,
+    as_json: Json = False,
+) -> None:
+    """Judge a bundle on the held-out months of this store, again.
+
+    Example: nbo evaluate --store runs/store
+    """
+    place = Workspace.find(workspace)
+    loaded = bundle_of(place, bundle)
+    config = ChurnConfig(**loaded.metadata["config"])
+    card = place.module("training.churn").judge(loaded, config, Store.open(store))
+    lines = [f"bundle {loaded.id} on {', '.join(card['holdout'])}", *metric_lines(card["metrics"]["holdout"])]
+    answer(card, lines, as_json=as_json, warnings=card["notes"])
+
+
+@models.command("list")
+def models_list(workspace: WorkspaceDir = None, as_json: Json = False) -> None:
+    """Trained bundles, newest run first; the release is marked.
+
+    Example: nbo models list
+    """
+    place = Workspace.find(workspace)
+    release = Releases(place.root).current("churn")
+    rows = []
+    for run in open_tracking(place.root, create=False).list_runs("churn"):
+        bundle_id = run.tags.get("bundle_id", "")
+        rows.append(
+            {
+                "bundle": bundle_id,
+                "release": "current" if release and release.bundle_id == bundle_id else "",
+                "auc": run.metrics.get("holdout_auc"),
+                "average_precision": run.metrics.get("holdout_average_precision"),
+                "run": run.run_id,
+                "started": run.started,
+            }
+        )
+    answer(
+        rows,
+        table_lines(["bundle", "release", "auc", "average_precision", "started", "run"], rows),
+        as_json=as_json,
+    )
+
+
+@models.command("show")
+def models_show(bundle: BundleId = None, workspace: WorkspaceDir = None, as_json: Json = False) -> None:
+    """What a bundle was trained on, how good it was, what drives it.
+
+    Example: nbo models show
+    """
+    loaded = bundle_of(Workspace.find(workspace), bundle)
+    card = dict(loaded.metadata)
+    lines = [
+        f"bundle {loaded.id}, {loaded.model}, for {card['purpose']}",
+        f"trained on {', '.join(card['as_of_slices']['train'])}",
+        f"held out {', '.join(card['as_of_slices']['holdout'])}",
+        f"{card['rows']:,} rows, {card['positives']:,} leavers, {len(loaded.features.features)} features",
+        *metric_lines(card["metrics"]["holdout"]),
+        *(
+            f"{family['words']['en']}: {family['share']:.0%} of what moves the score"
+            for family in card["families"]
+        ),
+    ]
+    answer({"bundle": loaded.id, **card}, lines, as_json=as_json, warnings=card["notes"])
+
+
+@models.command("compare")
+def models_compare(
+    first: Annotated[str, typer.Argument(help="Bundle id.")],
+    second: Annotated[str, typer.Argument(help="Bundle id.")],
+    store: StoreDir,
+    workspace: WorkspaceDir = None,
+    as_json: Json = False,
+) -> None:
+    """Two bundles on the same held-out months: first minus second, with intervals.
+
+    Example: nbo models compare ID1 ID2 --store runs/store
+    """
+    place = Workspace.find(workspace)
+    one, two = bundle_of(place, first), bundle_of(place, second)
+    found = place.module("training.churn").compare(one, two, Store.open(store))
+    lines = [f"{one.id} minus {two.id} on {', '.join(found['holdout'])}", *metric_lines(found["difference"])]
+    answer(found, lines, as_json=as_json)
+
+
+def promote(
+    model: Model,
+    bundle: Annotated[str, typer.Option(help="Bundle id.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Promote although it is worse or uncompared.")
+    ] = False,
+    reason: Annotated[str | None, typer.Option(help="Why it is forced; kept with the release.")] = None,
+    workspace: WorkspaceDir = None,
+    as_json: Json = False,
+) -> None:
+    """Put a bundle into use, after a probe and a comparison with the release.
+
+    Example: nbo promote churn --bundle ID
+    """
+    place = Workspace.find(workspace)
+    release = Releases(place.root).promote(model, bundle, bundle_key(place.root), force=force, reason=reason)
+    result = {"model": model, "bundle": release.bundle_id, "digest": release.digest}
+    answer(result, [f"{model}: {release.bundle_id} is in use"], as_json=as_json)
+
+
+def rollback(model: Model, workspace: WorkspaceDir = None, as_json: Json = False) -> None:
+    """Go back to the release before.
+
+    Example: nbo rollback churn
+    """
+    place = Workspace.find(workspace)
+    release = Releases(place.root).rollback(model)
+    result = {"model": model, "bundle": release.bundle_id, "digest": release.digest}
+    answer(result, [f"{model}: back to {release.bundle_id}"], as_json=as_json)
+
+
+def prepared(workspace: Path | None, config: Path | None) -> tuple[Workspace, ChurnConfig]:
+    place = Workspace.find(workspace)
+    return place, read_config(config or place.config_path("churn"))
+
+
+def read_tuned(path: Path | None) -> dict[str, Any] | None:
+    """The parameters of a file written by ``nbo tune``."""
+    if path is None:
+        return None
+    try:
+        return dict(json.loads(path.read_text())["parameters"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UsageError(f"--tuned {path}: expected a file written by nbo tune churn") from None
+
+
+def bundle_of(place: Workspace, bundle_id: str | None) -> Bundle:
+    """The bundle of this id, or the one in use."""
+    releases, key = Releases(place.root), bundle_key(place.root)
+    if bundle_id is None:
+        return releases.load("churn", key)
+    return load_bundle(releases.folder(bundle_id), key)
+
+
+def metric_lines(metrics: dict[str, dict[str, float]]) -> list[str]:
+    """One line a metric: value and 95 % interval."""
+    return [
+        f"{name:18} {m['value']:7.4f}   95 % [{m['low']:.4f}, {m['high']:.4f}]"
+        for name in METRIC_NAMES
+        if (m := metrics.get(name))
+    ]
