@@ -35,6 +35,8 @@ a unit is a time, not a number."""
 
 
 class Strict(BaseModel):
+    """Unknown keys are errors, and nothing changes once it is read."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 

@@ -14,17 +14,19 @@ class Violation:
 
     Parameters
     ----------
-    table, column, file : str, or None where the rule is not about one
+    table, column : str, or None where the rule is about a whole table
     rule : str
         Short name, such as ``"unknown reference"``.
     expected, got : str
         The rule with its unit, and what was found.
+    next_step : str
+        What to do now.
     count, total : int or None
         Rows that break it, and rows read; None for a file or a column.
     examples : tuple of str
         Up to five keys, in order.
-    next_step : str
-        What to do now.
+    file : str or None
+        The source file, where the rule is about one.
     fails : bool
         False where the table's allowed share of quarantined rows covers it.
     """
@@ -101,12 +103,12 @@ class CheckReport:
         All of them, in table order; those with ``fails`` False are told but allowed.
     tables : mapping of str to TableReport
         Tables that the store holds.
-    tables_absent, unused_files : tuple of str
-        Tables without a source; files of the data folder that no source names.
     store : Path
     store_id : str
     end_day : int or None
         First day that is not complete; None where nothing is dated.
+    tables_absent, unused_files : tuple of str
+        Tables without a source; files of the data folder that no source names.
     """
 
     ok: bool

@@ -43,9 +43,12 @@ class Rule:
 
     Parameters
     ----------
-    name, column, expected, next_step : str
+    name, column, expected : str
+        What the rule is called, which column it is about, and the rule with its unit.
     predicate : str
         SQL, true for a row that breaks the rule, false or null for one that does not.
+    next_step : str
+        What to do about it.
     shown : tuple of str
         Contract columns whose raw values tell what was got; empty = ``nothing``.
     """

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Network:
+    """A network with its owner (own, rival, other) and names."""
+
     network_id: str
     kind: str
     name_en: str
@@ -31,6 +33,8 @@ RIVALS = (1, 2, 3, 4, 5)
 
 @dataclass(frozen=True)
 class Code:
+    """An access code, the index of its network, and its use."""
+
     access_code: str
     network: int
     use: str
@@ -62,6 +66,8 @@ FIRST_RIVAL_IP, FIRST_SALES_LINE = 6, 11
 
 @dataclass(frozen=True)
 class Product:
+    """A product with its family, kind, names, and monthly fee in yuan."""
+
     product_id: str
     family: str
     kind: str

@@ -32,10 +32,10 @@ class Life:
         Network that the account leaks to.
     seen : bool array of shape (accounts, weeks)
         Whether leaked calls pass over our lines (the rival's access code).
-    line_end, line_reason : int array of shape (lines,)
-        First day without the line (``NEVER``) and why.
     suspended : int array of shape (accounts,)
         First day of suspension before an end by non-payment.
+    line_end, line_reason : int array of shape (lines,)
+        First day without the line (``NEVER``) and why.
     """
 
     population: Population

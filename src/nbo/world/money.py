@@ -36,6 +36,8 @@ class Bills:
 
 @dataclass(frozen=True)
 class Payments:
+    """Payments, one an element: account row, day, days late, amount in minor units."""
+
     account: Ints
     day: Ints
     late: Ints

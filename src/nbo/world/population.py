@@ -134,6 +134,8 @@ def draw_population(chunk: Chunk, config: WorldConfig, tuning: Tuning) -> Popula
 
 @dataclass(frozen=True)
 class Use:
+    """How each account uses its lines: calls a day, their mix, circle size, dial-up."""
+
     calls_per_day: Floats
     in_share: Floats
     destination_shares: Floats
