@@ -56,6 +56,11 @@ def test_a_fact_is_seen_iff_it_happened_before_and_was_known_by_then(
         assert engine.value(sql.replace("$as_of", "10")) is seen
 
 
+def test_the_rule_as_sql_speaks_of_the_given_columns() -> None:
+    assert visible_sql() == "event_day < $as_of AND known_day <= $as_of"
+    assert visible_sql("valid_day", "told") == "valid_day < $as_of AND told <= $as_of"
+
+
 def test_visible_from_is_the_first_date_that_sees_the_fact() -> None:
     for event_day in range(4):
         for known_day in range(event_day, 6):
@@ -78,7 +83,8 @@ def test_a_window_is_a_whole_number_of_days(length: object) -> None:
 
 def test_days_makes_windows() -> None:
     assert days(7, 30) == (Window(7), Window(30))
-    with pytest.raises(UsageError, match="expected at least one length"):
+    assert days(1) == (Window(1),)
+    with pytest.raises(UsageError, match=r"^days\(\): expected at least one length, got none\.$"):
         days()
 
 
@@ -103,6 +109,7 @@ def test_buckets_are_disjoint_and_roll_up_to_the_windows() -> None:
         for age, bucket in ages.items():
             assert engine.value(f"SELECT {sql} FROM (SELECT {100 - age} AS event_day)") == bucket
     assert bucket_sql((30,)) == "0"
+    assert bucket_sql((7, 30)) == "CASE WHEN event_day >= $as_of - 7 THEN 0 ELSE 1 END"
 
 
 def test_month_starts_within_bounds() -> None:
@@ -111,6 +118,8 @@ def test_month_starts_within_bounds() -> None:
     assert list(month_starts(AsOf.parse("2024-01-01"), AsOf.parse("2024-01-01"))) == [
         AsOf.parse("2024-01-01")
     ]
+    short = list(month_starts(AsOf.parse("2023-02-01"), AsOf.parse("2023-03-02")))
+    assert [str(item) for item in short] == ["2023-02-01", "2023-03-01"]
     crossing = list(month_starts(AsOf.parse("2023-12-01"), AsOf.parse("2024-01-31")))
     assert [str(item) for item in crossing] == ["2023-12-01", "2024-01-01"]
 

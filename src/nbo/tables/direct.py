@@ -59,7 +59,7 @@ def store_from_tables(
     Raises
     ------
     DataError
-        A column that the contract does not have, or one of another type.
+        A column that the contract does not have, one of another type, or a key column missing.
     """
     with lock(out), Embedded(threads=1) as engine:
         claim_folder(out)
@@ -82,6 +82,9 @@ def write_one(
     unknown = set(rows.column_names) - set(table.column_names)
     if unknown:
         raise DataError(f"{table.name}.{min(unknown)}", "a column of the contract", "an unknown one")
+    missing = [name for name in (*table.row_key, "known_day") if name not in rows.column_names]
+    if missing:
+        raise DataError(f"{table.name}.{missing[0]}", "a column that identifies or dates rows", "none")
     schema = pa.schema(
         [pa.field(name, ARROW_TYPES[table.column(name).sql_type]) for name in typed.column_names]
     )

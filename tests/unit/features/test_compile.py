@@ -139,7 +139,7 @@ def test_every_feature_is_told_in_both_languages() -> None:
         calls.where(direction="out", counterparty="rival").sum("minutes", over=days(30))
     ).features
     assert feature.words.en == "minutes of outgoing calls with rivals in the last 30 days"
-    assert feature.words.zh == "近30天主叫与竞争对手的通话分钟数"
+    assert feature.words.zh == "近30天与竞争对手的主叫通话分钟数"
     assert feature.unit == "minutes"
     assert set(feature.columns) == {
         "calls.account_id",

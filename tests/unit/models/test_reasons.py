@@ -37,6 +37,11 @@ RIVAL = feature(
 )
 SPEND = feature("spend", "money", "bills", Words("billed in the last 30 days", "近30天账单"))
 SHARE = feature("rival_share", "share", "rival", Words("share of calls to rivals", "竞争对手通话占比"))
+TREND = feature("rival_trend", "trend", "rival", Words("change in calls to rivals", "竞争对手通话变化"))
+ENDS = feature("ends", "days", "contract", Words("days until the end", "距到期日的天数"))
+STATE = replace(
+    feature("state", "code", "line", Words("state", "状态"), "category"), columns=("lines.state",)
+)
 GRADE = feature("grade", "code", "account", Words("grade", "等级"), kind="category")
 MEDIANS = {"rival_minutes": 12.0, "spend": 123456.0, "rival_share": 0.251}
 
@@ -81,7 +86,7 @@ def told(bundle: Bundle, rows: pa.Table, language: str = "en", top: int = 3) -> 
 def test_the_family_that_pushes_up_is_told_by_its_leading_feature(bundle: Bundle, rows: pa.Table) -> None:
     first = told(bundle, rows)[0][0]
     assert (first.family, first.feature) == ("rival", "rival_minutes")
-    assert first.text == "Rival traffic: minutes of calls to rivals in the last 30 days = 390 (typical 12)"
+    assert first.text == "Rival traffic – minutes of calls to rivals in the last 30 days: 390 (typically 12)"
     chinese = told(bundle, rows, "zh")[0][0]
     assert chinese.text == "竞争对手话务：近30天竞争对手通话分钟为390（通常12）"
 
@@ -102,7 +107,7 @@ def test_only_families_that_push_up_are_told(bundle: Bundle, rows: pa.Table) -> 
 
 def test_money_is_told_in_major_units_with_its_currency(bundle: Bundle, rows: pa.Table) -> None:
     [reason] = [reason for reason in told(bundle, rows)[1] if reason.family == "bills"]
-    assert reason.text == "Bills: billed in the last 30 days = 10.00 CNY (typical 1,234.56 CNY)"
+    assert reason.text == "Bills – billed in the last 30 days: 10.00 CNY (typically 1,234.56 CNY)"
 
 
 def test_top_bounds_the_reasons() -> None:
@@ -121,6 +126,14 @@ def test_top_bounds_the_reasons() -> None:
         (RIVAL, 0.5, "0.50", "0.50"),
         (RIVAL, None, "not known", "不详"),
         (RIVAL, float("nan"), "not known", "不详"),
+        (TREND, -0.5, "-67 %", "-67 %"),
+        (TREND, 0.2, "+50 %", "+50 %"),
+        (TREND, -1.0, "all gone", "归零"),
+        (TREND, 1.0, "new", "新增"),
+        (ENDS, 30, "30", "30"),
+        (ENDS, -12, "passed 12 days ago", "已过12天"),
+        (STATE, "ended", "ended", "拆机"),
+        (STATE, "frozen", "frozen", "frozen"),
         (GRADE, "金", "金", "金"),
         (GRADE, None, "not known", "不详"),
     ],
@@ -138,7 +151,7 @@ def test_a_currency_without_minor_units_shows_none() -> None:
 
 def test_without_a_typical_value_none_is_told(bundle: Bundle, rows: pa.Table) -> None:
     bare = replace(bundle, metadata={})
-    assert told(bare, rows)[0][0].text.endswith("in the last 30 days = 390")
+    assert told(bare, rows)[0][0].text.endswith("in the last 30 days: 390")
 
 
 def test_another_language_or_other_rows_are_refused(bundle: Bundle, rows: pa.Table) -> None:
