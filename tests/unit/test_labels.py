@@ -102,6 +102,7 @@ BY_LABELS: dict[str, tuple[str, Sequence[tuple[str, int, int]]]] = {
     "involuntary in the gap": (BEFORE, [("involuntary", 20_006, 20_006)]),
     "both kinds in the window": (NOT_BY_CHOICE, [("churn", 20_010, 20_010), ("involuntary", 20_020, 20_020)]),
     "gap and window": (BEFORE, [("churn", 20_003, 20_003), ("churn", 20_010, 20_010)]),
+    "gap, then not by choice": (BEFORE, [("churn", 20_003, 20_003), ("involuntary", 20_010, 20_010)]),
     "churn told long after": (LEFT, [("churn", 20_010, 20_100)]),
 }
 # fmt: on

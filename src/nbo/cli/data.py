@@ -1,6 +1,7 @@
 """Commands on data: init, simulate, check, tables, features."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from nbo.features import CompiledFeatures, compile_features, find_feature
 from nbo.features.build import build_features, feature_rows
 from nbo.files import told_storage_errors
 from nbo.keys import bundle_key
+from nbo.models.churn import listed
 from nbo.tables.catalog import TABLES, contract
 from nbo.tables.check import check_tables
 from nbo.tables.mapping import load_mapping
@@ -50,7 +52,11 @@ def init(folder: Annotated[Path, typer.Argument(help="New or empty folder.")], a
         shutil.copyfile(bundled_code() / MARKER, folder / MARKER)
     answer(
         {"workspace": str(folder)},
-        [f"{folder}: workspace made; next: cd {folder} and nbo check"],
+        [
+            f"{folder}: workspace made",
+            f"next: cd {folder}, then nbo check --data YOUR_FILES --out runs/store "
+            "(no files yet? nbo simulate --out runs/raw makes some)",
+        ],
         as_json=as_json,
     )
 
@@ -93,7 +99,11 @@ def check(
     lines = table_lines(["table", "rows", "duplicates dropped", "quarantined"], rows)
     told = [violation.line for violation in report.violations]
     lines += told
-    verdict = "fit" if report.ok else f"not fit, {len(report.failed)} rules broken; see {out / 'quarantine'}"
+    verdict = (
+        f"fit; next: nbo train churn --store {out}"
+        if report.ok
+        else f"not fit, {len(report.failed)} rules broken; see {out / 'quarantine'}"
+    )
     result = {"store": str(out), "fit": report.ok, "tables": rows, "violations": told}
     answer(result, [*lines, f"{out}: {verdict}"], as_json=as_json, ok=report.ok)
     if not report.ok:
@@ -182,8 +192,26 @@ def features_check(
     compiled = compiled_set(workspace, set_name, purpose)
     missing = missing_features(Store.open(store), compiled) if store else {}
     line = f"{len(compiled.features)} features compile for {purpose}, hash {compiled.hash}"
-    notes = [f"{name}: null here, {why}" for name, why in missing.items()]
-    answer({"hash": compiled.hash, "missing": missing}, [line], as_json=as_json, warnings=notes)
+    answer(
+        {"hash": compiled.hash, "missing": missing}, [line], as_json=as_json, warnings=absent_notes(missing)
+    )
+
+
+def absent_notes(missing: Mapping[str, str]) -> list[str]:
+    """One line a cause, with the features that it leaves null.
+
+    Examples
+    --------
+    >>> absent_notes({"a": "x is not in the data", "b": "x is not in the data"})
+    ['x is not in the data: 2 features are null (a, b)']
+    """
+    names: dict[str, list[str]] = {}
+    for name, why in missing.items():
+        names.setdefault(why, []).append(name)
+    return [
+        f"{why}: {len(found)} feature{'s are' if len(found) > 1 else ' is'} null ({listed(found)})"
+        for why, found in names.items()
+    ]
 
 
 @features.command("preview")
@@ -230,6 +258,6 @@ def features_build(
     when = opened.as_of(as_of)
     snapshot = build_features(opened, compiled_set(workspace, set_name, purpose), when)
     line = f"{snapshot.manifest['rows']:,} accounts as of {when} in {snapshot.folder}"
-    warnings = [f"{name}: null, {why}" for name, why in snapshot.manifest["missing"].items()]
+    warnings = absent_notes(snapshot.manifest["missing"])
     result = {"folder": str(snapshot.folder), "rows": snapshot.manifest["rows"]}
     answer(result, [line], as_json=as_json, as_of=str(when), warnings=warnings)

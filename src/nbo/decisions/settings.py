@@ -9,6 +9,8 @@ from nbo.errors import UsageError
 from nbo.tables.contract import close_matches
 
 Language = Literal["en", "zh"]
+SECTION_OF = {"horizon_months": "at_risk"}
+"""Where a key stands that two settings share."""
 
 
 class ValueSettings(BaseModel):
@@ -85,6 +87,7 @@ def validated(model: type[T], fields: Mapping[str, Any], place: str) -> T:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
+        place = SECTION_OF.get(name, place)
         if first["type"] == "extra_forbidden":
             known = list(model.model_fields)
             raise UsageError(f"nbo.toml {place}.{name}: unknown key{close_matches(name, known)}") from None

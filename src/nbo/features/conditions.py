@@ -120,17 +120,35 @@ def condition_columns(table: Table, conditions: tuple[Condition, ...]) -> tuple[
     return tuple(columns)
 
 
-def condition_words(table: Table, conditions: tuple[Condition, ...]) -> Words:
-    """The rows meant, as a noun phrase: ``outgoing national calls with rivals``."""
-    before_en: list[str] = []
-    after_en: list[str] = []
-    zh: list[str] = []
+def condition_words(table: Table, conditions: tuple[Condition, ...], *, one: bool = False) -> Words:
+    """The rows meant, as a noun phrase: ``outgoing national calls with rivals``; ``one`` of them: a call.
+
+    English puts whose network it is after the noun, Chinese before everything else.
+    """
+    plain: list[Words] = []
+    whose: list[Words] = []
     for item in conditions:
-        words = [value_words(table, item.column, value) for value in item.values]
-        (after_en if item.column == COUNTERPARTY else before_en).append(" or ".join(w.en for w in words))
-        zh.append("或".join(w.zh for w in words))
-    en = " ".join([*before_en, table.words.en, *after_en])
-    return Words(en, "".join([*zh, table.words.zh]))
+        told = either([value_words(table, item.column, value) for value in item.values])
+        (whose if item.column == COUNTERPARTY else plain).append(told)
+    noun = table.words.en.removesuffix("s") if one else table.words.en
+    en = " ".join([*(w.en for w in plain), noun, *(w.en for w in whose)])
+    return Words(en, "".join([*(w.zh for w in (*whose, *plain)), table.words.zh]))
+
+
+def either(words: list[Words]) -> Words:
+    """One of several, in words.
+
+    Examples
+    --------
+    >>> either([Words("a", "甲"), Words("b", "乙"), Words("c", "丙")])
+    Words(en='a, b or c', zh='甲、乙或丙')
+    """
+    *rest, last = words
+    if not rest:
+        return last
+    return Words(
+        f"{', '.join(w.en for w in rest)} or {last.en}", f"{'、'.join(w.zh for w in rest)}或{last.zh}"
+    )
 
 
 def value_words(table: Table, column: str, value: object) -> Words:

@@ -10,11 +10,14 @@ import pyarrow as pa
 from nbo.bundle import Bundle, Matrix
 from nbo.errors import UsageError
 from nbo.features.compiled import CompiledFeature, CompiledFeatures
+from nbo.tables.catalog import TABLES
 
 LANGUAGES = ("en", "zh")
 UNKNOWN = {"en": "not known", "zh": "不详"}
-SENTENCE = {"en": "{family}: {words} = {value}", "zh": "{family}：{words}为{value}"}
-TYPICAL = {"en": " (typical {typical})", "zh": "（通常{typical}）"}
+SENTENCE = {"en": "{family} – {words}: {value}", "zh": "{family}：{words}为{value}"}
+TYPICAL = {"en": " (typically {typical})", "zh": "（通常{typical}）"}
+GONE, NEW = {"en": "all gone", "zh": "归零"}, {"en": "new", "zh": "新增"}
+PASSED = {"en": "passed {days} days ago", "zh": "已过{days}天"}
 
 
 @dataclass(frozen=True)
@@ -150,14 +153,39 @@ class Teller:
         if isinstance(value, bool):
             value = int(value)
         if not isinstance(value, int | float):
-            return UNKNOWN[self.language] if value is None else str(value)
+            return UNKNOWN[self.language] if value is None else code_text(feature, str(value), self.language)
         if np.isnan(value):
             return UNKNOWN[self.language]
         if feature.unit == "money":
             return f"{value / 10**self.minor_digits:,.{self.minor_digits}f} {self.currency}"
         if feature.unit == "share":
             return f"{100 * value:.0f} %"
+        if feature.unit == "trend":
+            return change_text(value, self.language)
+        if feature.unit == "days" and value < 0:
+            return PASSED[self.language].format(days=number_text(-value))
         return number_text(value)
+
+
+def code_text(feature: CompiledFeature, code: str, language: str) -> str:
+    """A code in the words of its contract; an operator's own code as it is."""
+    table, _, column = feature.columns[-1].partition(".")
+    codes = {known.name: known.codes for known in TABLES[table].columns} if table in TABLES else {}
+    words = codes.get(column, {}).get(code)
+    return code if words is None else words.in_language(language)
+
+
+def change_text(value: float, language: str) -> str:
+    """A trend, ``(now - before) / (now + before)``, as a change in percent of what was before.
+
+    Examples
+    --------
+    >>> change_text(-0.5, "en"), change_text(0.2, "en"), change_text(-1.0, "en"), change_text(1.0, "zh")
+    ('-67 %', '+50 %', 'all gone', '新增')
+    """
+    if abs(value) >= 1:
+        return (NEW if value > 0 else GONE)[language]
+    return f"{round(200 * value / (1 - value)):+d} %"
 
 
 def number_text(value: float) -> str:

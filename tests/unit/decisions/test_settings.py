@@ -52,12 +52,12 @@ def test_a_wrong_list_setting_is_told_with_its_place(settings: dict[str, Any], t
         ({"money": {"margin": 0.4}}, "nbo.toml money.margin: unknown key; did you mean margin_share?"),
         (
             {"money": {"margin_share": "much"}},
-            "nbo.toml money.margin_share: Input should be a valid number, unable to parse string as a number, "
-            "got 'much'.",
+            "nbo.toml money.margin_share: Input should be a valid number, unable to parse string as a "
+            "number, got 'much'.",
         ),
         (
             {"at_risk": {"horizon_months": 0}},
-            "nbo.toml money.horizon_months: Input should be greater than or equal to 1, got 0.",
+            "nbo.toml at_risk.horizon_months: Input should be greater than or equal to 1, got 0.",
         ),
     ],
 )

@@ -6,14 +6,12 @@ from the day the correction had reached us.
 
 from nbo.features.plan import Plan
 from nbo.features.spec import Feature
-from nbo.features.verbs.meaning import Meaning, column_words, rows_words
-from nbo.tables.contract import Words
+from nbo.features.verbs.meaning import Meaning, column_of_rows, column_words
 
 
 def meaning(feature: Feature, plan: Plan) -> Meaning:
     leaf = feature.leaf
     column = leaf.table.column(leaf.column or "")
-    words, rows = column_words(leaf), rows_words(leaf)
     newest = plan.newest(leaf)
     kind = column.kind
     category = kind == "code"
@@ -21,7 +19,7 @@ def meaning(feature: Feature, plan: Plan) -> Meaning:
         expression=f"CASE WHEN {newest} THEN 1 WHEN NOT {newest} THEN 0 END" if kind == "flag" else newest,
         sql_type="VARCHAR" if category else ("DOUBLE" if kind == "number" else "BIGINT"),
         unit="code" if category else kind,
-        words=Words(f"{words.en} (newest of {rows.en})", f"{rows.zh}最新{words.zh}"),
+        words=column_of_rows(leaf) if leaf.conditions else column_words(leaf),
         null_means="not known for this account",
         kind="category" if category else "number",
     )

@@ -6,7 +6,15 @@ calls to a, b and a again give 2; no calls give 0.
 
 from nbo.features.plan import Plan
 from nbo.features.spec import Feature
-from nbo.features.verbs.meaning import NO_HISTORY, Meaning, column_words, covered, rows_words, within
+from nbo.features.verbs.meaning import (
+    NO_HISTORY,
+    Meaning,
+    column_words,
+    covered,
+    plural,
+    rows_words,
+    within,
+)
 from nbo.tables.contract import Words
 
 
@@ -18,8 +26,8 @@ def meaning(feature: Feature, plan: Plan) -> Meaning:
         sql_type="BIGINT",
         unit="count",
         words=Words(
-            f"number of different values of {column.en} in {rows.en}{when.en}",
-            f"{when.zh}{rows.zh}不同{column.zh}数",
+            f"different {plural(column.en)} {'of' if ' ' in column.en else 'with'} {rows.en}{when.en}",
+            f"{when.zh}{rows.zh}的不同{column.zh}数",
         ),
         null_means=NO_HISTORY,
     )

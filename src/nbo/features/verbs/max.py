@@ -6,18 +6,18 @@ give 300; no bills give null.
 
 from nbo.features.plan import Plan
 from nbo.features.spec import Feature
-from nbo.features.verbs.meaning import Meaning, column_words, covered, in_unit, rows_words, within
+from nbo.features.verbs.meaning import Meaning, column_of_rows, covered, in_unit, within
 from nbo.tables.contract import Words
 
 
 def meaning(feature: Feature, plan: Plan) -> Meaning:
     leaf = feature.leaf
     expression, sql_type, unit = in_unit(leaf, plan.total(leaf, "max", leaf.column))
-    column, rows, when = column_words(leaf), rows_words(leaf), within(leaf)
+    words, when = column_of_rows(leaf), within(leaf)
     return Meaning(
         expression=covered(leaf, expression),
         sql_type=sql_type,
         unit=unit,
-        words=Words(f"largest {column.en} of {rows.en}{when.en}", f"{when.zh}{rows.zh}最大{column.zh}"),
+        words=Words(f"highest {words.en}{when.en}", f"{when.zh}最高{words.zh}"),
         null_means="no such row within the window, or its history is too short",
     )

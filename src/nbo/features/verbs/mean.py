@@ -6,7 +6,7 @@ give 1.0 minutes; no calls give null, for a mean of nothing is not 0.
 
 from nbo.features.plan import Plan
 from nbo.features.spec import Feature
-from nbo.features.verbs.meaning import Meaning, column_words, covered, in_unit, rows_words, within
+from nbo.features.verbs.meaning import Meaning, column_of_rows, covered, in_unit, within
 from nbo.tables.contract import Words
 
 
@@ -14,11 +14,11 @@ def meaning(feature: Feature, plan: Plan) -> Meaning:
     leaf = feature.leaf
     total, _, unit = in_unit(leaf, plan.total(leaf, "sum", leaf.column))
     present = plan.total(leaf, "present", leaf.column)
-    column, rows, when = column_words(leaf), rows_words(leaf), within(leaf)
+    words, when = column_of_rows(leaf), within(leaf)
     return Meaning(
         expression=covered(leaf, f"CAST({total} AS DOUBLE) / nullif({present}, 0)"),
         sql_type="DOUBLE",
         unit=unit,
-        words=Words(f"average {column.en} of {rows.en}{when.en}", f"{when.zh}{rows.zh}平均{column.zh}"),
+        words=Words(f"average {words.en}{when.en}", f"{when.zh}平均{words.zh}"),
         null_means="no such row within the window, or its history is too short",
     )

@@ -1,5 +1,6 @@
 """What a verb makes of a feature: its SQL, unit, words, and what its absence means."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,9 +63,34 @@ def column_words(leaf: Leaf) -> Words:
     return column.words
 
 
-def rows_words(leaf: Leaf) -> Words:
-    """The rows that count, as a noun phrase."""
-    return condition_words(leaf.table, leaf.conditions)
+def rows_words(leaf: Leaf, *, one: bool = False) -> Words:
+    """The rows that count, as a noun phrase; ``one``: a single one of them."""
+    return condition_words(leaf.table, leaf.conditions, one=one)
+
+
+def column_of_rows(leaf: Leaf) -> Words:
+    """``minutes of outgoing calls`` and ``amount billed on data bills``."""
+    column, rows, noun = column_words(leaf), rows_words(leaf), leaf.table.words.zh
+    measured = column is not leaf.table.column(leaf.column or "").words
+    link = Words("of", "") if measured else Words("on", "的")
+    if column.zh.startswith(noun):
+        return Words(f"{column.en} {link.en} {rows.en}", rows.zh.removesuffix(noun) + column.zh)
+    return Words(f"{column.en} {link.en} {rows.en}", f"{rows.zh}{link.zh}{column.zh}")
+
+
+def plural(noun: str) -> str:
+    """The plural of a contract's noun phrase, whose first words carry the ending.
+
+    Examples
+    --------
+    >>> plural("number at the other end"), plural("product family")
+    ('numbers at the other end', 'product families')
+    """
+    head, *tail = re.split(r"(?= (?:at|of|in|to|dialled)\b)", noun, maxsplit=1)
+    rest = "".join(tail)
+    if head.endswith("y"):
+        return f"{head[:-1]}ies{rest}"
+    return f"{head}{'es' if head.endswith('s') else 's'}{rest}"
 
 
 def within(leaf: Leaf) -> Words:
@@ -75,12 +101,16 @@ def within(leaf: Leaf) -> Words:
 
 
 def total_words(verb: str, leaf: Leaf) -> Words:
-    """``minutes of outgoing calls`` or ``number of outgoing calls``, without the window."""
+    """``minutes of outgoing calls`` or ``outgoing calls``, without the window.
+
+    A table of daily totals has a row for each line and day, and is counted as such.
+    """
+    if verb != "count":
+        return column_of_rows(leaf)
     rows = rows_words(leaf)
-    if verb == "count":
-        return Words(f"number of {rows.en}", f"{rows.zh}次数")
-    column = column_words(leaf)
-    return Words(f"{column.en} of {rows.en}", f"{rows.zh}{column.zh}")
+    if "event_day" in leaf.table.key:
+        return Words(f"line days with {rows.en}", f"有{rows.zh}的线路天数")
+    return Words(rows.en, f"{rows.zh}数")
 
 
 def leaf_name(leaf: Leaf) -> str:

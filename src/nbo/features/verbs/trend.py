@@ -26,8 +26,8 @@ def meaning(feature: Feature, plan: Plan) -> Meaning:
         sql_type="DOUBLE",
         unit="trend",
         words=Words(
-            f"change in {words.en} in the last {length} days against the {length} days before",
-            f"{words.zh}近{length}天与前{length}天相比的变化",
+            f"change in {words.en}, last {length} days against the {length} before",
+            f"{words.zh}近{length}天较前{length}天的变化",
         ),
         null_means="nothing in either window, or the history is too short",
     )
