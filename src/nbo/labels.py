@@ -21,10 +21,7 @@ from nbo.asof import AsOf, LabelWindow, month_starts, visible_sql
 from nbo.engine import literal
 from nbo.errors import DataError
 from nbo.tables.state_tables import INVOLUNTARY_REASONS
-from nbo.tables.store import Store
-
-FLOW_TABLES = ("calls", "usage", "bills")
-"""Tables that get rows every day or month of an account's life."""
+from nbo.tables.store import FLOW_TABLES, Store
 
 STATES = f"""
 WITH newest_then AS (

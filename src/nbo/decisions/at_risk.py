@@ -22,6 +22,7 @@ from nbo.engine import literal
 from nbo.features.build import build_features
 from nbo.files import MANIFEST
 from nbo.models.reasons import reasons
+from nbo.tables.catalog import contract
 from nbo.tables.store import Store
 
 COLUMNS = (
@@ -139,7 +140,7 @@ def completed(
     as_of = AsOf.parse(run.manifest["as_of"])
     accounts = [row["account_id"] for row in kept]
     told = told_reasons(store, bundle, as_of, accounts, settings)
-    people = account_facts(store, as_of, accounts)
+    people = account_facts(store, as_of, accounts, settings.language)
     before = earlier_scores(run.folder.parent, as_of, bundle.id, accounts)
     for rank, row in enumerate(kept, start=1):
         account = row["account_id"]
@@ -179,19 +180,35 @@ def told_reasons(
     }
 
 
-def account_facts(store: Store, as_of: AsOf, accounts: Sequence[str]) -> dict[str, dict[str, Any]]:
+def account_facts(
+    store: Store, as_of: AsOf, accounts: Sequence[str], language: str
+) -> dict[str, dict[str, Any]]:
     """Contact, owner, site and days to the contract's end, as visible at the date."""
     chosen = "account_id IN (" + ", ".join(literal(account) for account in accounts) + ")"
     sql = f"""
-      SELECT a.account_id, a.contact, a.owner, s.site, c.days_to_contract_end
+      SELECT a.account_id, a.contact, a.owner, s.district, s.site_type, c.days_to_contract_end
       FROM ({newest("accounts", "account_id")} AND {chosen}) AS a
-      LEFT JOIN (SELECT account_id, min(coalesce(district || ' ', '') || coalesce(site_type, '')) AS site
+      LEFT JOIN (SELECT account_id,
+          min_by(district, site_id) AS district, min_by(site_type, site_id) AS site_type
         FROM ({newest("sites", "site_id")} AND {chosen}) GROUP BY account_id) AS s USING (account_id)
       LEFT JOIN (SELECT account_id, max_by(planned_end_day, event_day) - $as_of AS days_to_contract_end
         FROM contracts WHERE {visible_sql()} AND {chosen} GROUP BY account_id) AS c USING (account_id)"""
     with store.connect() as engine:
         found = engine.query(sql.replace("$as_of", str(as_of.day)))
-    return {row["account_id"]: row for row in found.to_pylist()}
+    return {
+        row["account_id"]: {
+            **{name: row[name] for name in ("account_id", "contact", "owner", "days_to_contract_end")},
+            "site": site_words(row, language),
+        }
+        for row in found.to_pylist()
+    }
+
+
+def site_words(row: Mapping[str, Any], language: str) -> str | None:
+    """District and kind of the account's first site, in the reader's language."""
+    words = contract("sites").column("site_type").codes.get(row["site_type"] or "")
+    parts = [row["district"], words.in_language(language) if words else None]
+    return " ".join(part for part in parts if part) or None
 
 
 def earlier_scores(out: Path, as_of: AsOf, bundle_id: str, accounts: Sequence[str]) -> dict[str, float]:
@@ -209,7 +226,7 @@ def earlier_scores(out: Path, as_of: AsOf, bundle_id: str, accounts: Sequence[st
 
 
 def notes(rows: Sequence[Mapping[str, Any]], bundle: Bundle) -> list[str]:
-    found = [str(note) for note in bundle.metadata.get("notes", [])]
+    found = [str(note) for note in bundle.metadata.get("cautions", [])]
     if rows and all(row["margin_at_risk_amount"] is None for row in rows):
         found.append(
             "margins are unknown (no bills, or bills without direct cost and no money.margin_share in "

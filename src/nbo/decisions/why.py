@@ -90,7 +90,7 @@ def explain(
         store.minor_digits,
         top=MOST_REASONS,
     )[0]
-    facts = account_facts(store, as_of, [account]).get(account, {})
+    facts = account_facts(store, as_of, [account], settings.language).get(account, {})
     barred = barred_accounts(store, as_of).get(account) or holdout_reason(account, settings)
     return Why(as_of, score, facts, told, barred)
 

@@ -33,8 +33,10 @@ class FittedModel:
         Raw probabilities of each training row by boosters that never saw its account.
     names : tuple of str
         Features in the order of the columns.
+    cautions : tuple of str
+        What everybody must know before trusting a score.
     notes : tuple of str
-        What a reader must know before trusting the model.
+        The cautions, and what else a data scientist wants to know.
     """
 
     boosters: tuple[str, ...]
@@ -42,6 +44,7 @@ class FittedModel:
     parameters: dict[str, Any]
     oof_scores: Floats
     names: tuple[str, ...]
+    cautions: tuple[str, ...]
     notes: tuple[str, ...]
 
     def score(self, matrix: Floats, *, threads: int = 1) -> Floats:
@@ -87,13 +90,15 @@ def fit_churn(
     oof = np.mean([oof_scores(data, binned, parameters | {"seed": s}, folds, rounds) for s in seeds], axis=0)
     boosters = [lgb.train(parameters | {"seed": s}, binned, rounds) for s in seeds]
     calibrator, calibration = fit_calibrator(oof, data.label)
+    cautions = fit_cautions(data, calibration, calibrator)
     return FittedModel(
         boosters=tuple(booster.model_to_string(num_iteration=-1) for booster in boosters),
         calibrator=calibrator,
         parameters={**parameters, "rounds": rounds, "calibration": calibration},
         oof_scores=oof,
         names=data.names,
-        notes=tuple(fit_notes(data, calibration, calibrator)),
+        cautions=tuple(cautions),
+        notes=(*cautions, *idle_notes(data)),
     )
 
 
@@ -156,7 +161,7 @@ def oof_scores(
     return scores
 
 
-def fit_notes(data: TrainingData, calibration: str, calibrator: Calibrator) -> list[str]:
+def fit_cautions(data: TrainingData, calibration: str, calibrator: Calibrator) -> list[str]:
     """What a reader must know before trusting the model."""
     notes = []
     if not data.tunable:
@@ -170,7 +175,13 @@ def fit_notes(data: TrainingData, calibration: str, calibrator: Calibrator) -> l
             notes.append("too few leavers for isotonic calibration: a logistic map of two parameters is used")
     if calibrator.x.size == 1:
         notes.append("scores carry no order out of fold: every account gets the base rate")
+    return notes
+
+
+def idle_notes(data: TrainingData) -> list[str]:
+    """Features that cannot separate rows, by the word for why."""
     idle = list(data.idle_columns())
+    notes = []
     for word in ("empty", "constant"):
         named = [name for name, why in idle if why == word]
         if named:

@@ -129,7 +129,7 @@ INTERCONNECT = Table(
 USAGE = Table(
     "usage",
     "events",
-    Words("usage", "使用量"),
+    Words("usage", "使用"),
     key=("line_id", "event_day", "service"),
     columns=(
         ACCOUNT,

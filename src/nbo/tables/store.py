@@ -17,6 +17,8 @@ VERSION = 1
 CONTRACT_VERSION = 1
 """Raised whenever the meaning of a contract column changes, so that features are built anew."""
 CHECK = "Run nbo check"
+FLOW_TABLES = ("calls", "usage", "bills")
+"""Tables that get rows every day or month of an account's life: where they begin, the data begin."""
 
 
 @dataclass(frozen=True)
@@ -127,10 +129,15 @@ class Store:
 
     @property
     def first_as_of(self) -> AsOf:
-        """The first date at which any fact is visible."""
-        tables = self.manifest["tables"].values()
-        days = [int(facts["first_visible"][0][0]) for facts in tables if facts["first_visible"]]
-        return AsOf(min([*days, self.end_day]))
+        """The first date at which a fact of daily life is visible; in a store without such tables,
+        any fact. What is true of a customer may reach back long before the data do."""
+        seen = {
+            name: int(facts["first_visible"][0][0])
+            for name, facts in self.manifest["tables"].items()
+            if facts["first_visible"]
+        }
+        flows = [seen[name] for name in FLOW_TABLES if name in seen]
+        return AsOf(min([*(flows or seen.values()), self.end_day]))
 
     def connect(
         self,

@@ -141,7 +141,7 @@ def trained(root: Path, rows: pa.Table, compiled: CompiledFeatures, seed: int) -
     metadata = {
         "medians": dict.fromkeys(compiled.names[:-1], 10.0),
         "band_edges": {"high": 0.7, "medium": 0.4},
-        "notes": ["a note of the bundle"],
+        "cautions": ["a note of the bundle"],
     }
     parts = BundleParts("churn", compiled, vocabulary, boosters, IDENTITY, metadata, rows.slice(0, 10))
     return load_bundle(root / write_bundle(root, parts, KEY), KEY)

@@ -292,7 +292,7 @@ def test_people_sites_and_contract_ends_are_those_visible_at_the_date(
             for day, end in ((19_300, 19_900), (19_800, 20_045), (20_000, 20_500))
         ],
     )
-    assert account_facts(store, operator.as_of, ["A01", "A02"]) == {
+    assert account_facts(store, operator.as_of, ["A01", "A02"], "en") == {
         "A01": {
             "account_id": "A01",
             "contact": "王女士",
@@ -305,7 +305,9 @@ def test_people_sites_and_contract_ends_are_those_visible_at_the_date(
 
 def test_accounts_with_quotes_in_their_names_are_looked_up(operator: Any, changed: Changed) -> None:
     rows = [{"account_id": "O'Hara", "valid_day": 1, "known_day": 1, "contact": "it's"}]
-    assert account_facts(changed(accounts=rows), operator.as_of, ["O'Hara"])["O'Hara"]["contact"] == "it's"
+    assert (
+        account_facts(changed(accounts=rows), operator.as_of, ["O'Hara"], "zh")["O'Hara"]["contact"] == "it's"
+    )
 
 
 @pytest.mark.parametrize(("language", "family"), [("en", "Calls"), ("zh", "通话")])

@@ -12,10 +12,10 @@ from nbo.tables import Store, contract, describe, describe_rows
 def test_dates_outside_the_data_are_told_with_the_range(operator):
     store = operator.store()
     assert store.as_of("latest") == store.latest == AsOf.parse("2024-04-02")
-    assert store.as_of("2024-01-02") == AsOf.parse("2024-01-02")
-    for text in ("2024-01-01", "2024-04-03"):
+    assert store.as_of("2024-03-02") == AsOf.parse("2024-03-02")
+    for text in ("2024-03-01", "2024-04-03"):
         with pytest.raises(
-            UsageError, match=rf"--as-of: expected a date from 2024-01-02 to 2024-04-02, got {text}"
+            UsageError, match=rf"--as-of: expected a date from 2024-03-02 to 2024-04-02, got {text}"
         ):
             store.as_of(text)
 
