@@ -199,6 +199,7 @@ def described(
         "censored": {str(item.as_of): item.censored for item in (*train.labels, *holdout.labels)},
         "parameters": fitted.parameters,
         "tuned": tuned,
+        "cautions": list(fitted.cautions),
         "notes": list(fitted.notes),
         "null_features": never_known(train.rows, compiled),
         "versions": {name: version(name) for name in LIBRARIES},
