@@ -9,11 +9,11 @@ import numpy as np
 
 from nbo.asof import AsOf
 from nbo.bundle import Bundle, BundleParts, Releases, Vocabulary, parsed_booster, write_bundle
-from nbo.errors import BundleError
+from nbo.errors import BundleError, DataError
 from nbo.features import CompiledFeatures, compile_features
 from nbo.keys import bundle_key
 from nbo.labels import Labels, SlicePlan, churn_labels, plan_slices
-from nbo.models.card import against_champion, held_out_card, medians, metrics_of
+from nbo.models.card import FEWEST_LEAVERS, against_champion, held_out_card, medians, metrics_of
 from nbo.models.churn import FittedModel, fit_churn
 from nbo.models.config import ChurnConfig
 from nbo.models.data import TrainingData
@@ -171,6 +171,8 @@ def out_of_fold_metrics(data: TrainingData, fitted: FittedModel, seed: int) -> d
     Only metrics of the order: the calibrator was learnt from these very scores, so what they say of
     probabilities would flatter.
     """
+    if data.positives < FEWEST_LEAVERS:
+        return {}
     found = metrics_of(data.label, fitted.oof_scores, data.account_ids, seed)
     return {name: found[name] for name in ORDER_METRICS}
 
@@ -232,13 +234,12 @@ def compared_with_release(
         return None
     try:
         champion = releases.load(config.model, bundle_key(workspace.root))
-    except BundleError as error:
+        labelled = [(item.as_of, item.table) for item in holdout.labels]
+        theirs = labelled_rows(store, champion.features, labelled)
+        return against_champion(champion, draft, theirs, holdout.rows, config.seed)
+    except (BundleError, DataError) as error:
         draft.metadata["notes"].append(f"the release could not be compared: {error}")
         return None
-    labelled = [(item.as_of, item.table) for item in holdout.labels]
-    return against_champion(
-        champion, draft, labelled_rows(store, champion.features, labelled), holdout.rows, config.seed
-    )
 
 
 def recorded(tracking: Tracking, workspace: Workspace, bundle_id: str, metadata: dict[str, Any]) -> str:

@@ -237,10 +237,11 @@ def open_tracking(workspace: Path, *, create: bool) -> Tracking:
         with told_storage_errors(database):
             database.parent.mkdir(parents=True, exist_ok=True)
     os.environ.update(QUIET)
-    for name in ("mlflow", "alembic"):
-        getLogger(name).setLevel(WARNING)
     from mlflow import MlflowClient
 
+    # Only now: MLflow sets its own levels while it is imported.
+    for name in ("mlflow", "alembic"):
+        getLogger(name).setLevel(WARNING)
     uri = f"sqlite:///{database}"
     with told_tracking_errors(database):
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)

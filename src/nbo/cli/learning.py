@@ -11,6 +11,7 @@ from nbo.cli.answers import Json, StoreDir, WorkspaceDir, answer, progress, tabl
 from nbo.errors import UsageError
 from nbo.files import write_atomic
 from nbo.keys import bundle_key
+from nbo.models.churn import counted
 from nbo.models.config import ChurnConfig, read_config
 from nbo.tables.store import Store
 from nbo.tracking import open_tracking
@@ -59,8 +60,8 @@ def train_churn(
     )
     metadata = outcome.metadata
     lines = [
-        f"bundle {outcome.bundle_id}: {metadata['rows']:,} rows, {metadata['positives']:,} leavers, "
-        f"{len(metadata['as_of_slices']['train'])} training months",
+        f"bundle {outcome.bundle_id}: {metadata['rows']:,} rows, {counted(metadata['positives'], 'leaver')}, "
+        f"{counted(len(metadata['as_of_slices']['train']), 'training month')}",
         *metric_lines(metadata["metrics"]["holdout"]),
         f"next: nbo promote churn --bundle {outcome.bundle_id}",
     ]

@@ -88,6 +88,8 @@ def score_accounts(
     ------
     BusyError
         Another job writes the same date.
+    DataError
+        No account has an active line then.
     """
     folder = scores_folder(out, as_of)
     inputs = score_inputs(store, bundle, as_of, settings)
@@ -98,6 +100,9 @@ def score_accounts(
         snapshot = build_features(store, bundle.features, as_of)
         with staged_folder(folder) as stage:
             rows = write_scores(store, bundle, snapshot, settings, stage / PART, threads)
+            if rows == 0:
+                expected = f"at least one account with an active line as of {as_of}"
+                raise DataError("lines", expected, "none", next_step="Choose a later date")
             write_manifest(stage, {**inputs, "rows": rows, "digest": content_digest(stage)})
         return ScoreRun(folder, read_manifest(folder, AGAIN), written=True)
 

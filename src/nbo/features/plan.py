@@ -1,11 +1,11 @@
 """From requests for totals to one SQL text.
 
 History is cut into disjoint buckets by the windows' edges. Every row is aggregated once, in its
-bucket; a window is the union of its buckets. Distinct counts keep, per account and value, one bit for
-each condition and bucket in which the value was seen, so they stay exact.
+bucket; a window is the union of its buckets. Distinct counts keep, per account and value, the
+newest bucket in which the value was seen, so they stay exact.
 
 The SQL is a portable subset: integer days, sums of integers, ``FILTER``, ``row_number``,
-``bit_or``, ``coalesce``, ``nullif`` and casts. Floats appear only in the outermost SELECT.
+``coalesce``, ``nullif`` and casts. Floats appear only in the outermost SELECT.
 """
 
 import re
@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from nbo.asof import Window, bucket_edges, bucket_sql, visible_sql
-from nbo.errors import UsageError
 from nbo.features.conditions import condition_sql
 from nbo.features.spec import Leaf
 from nbo.tables.catalog import contract
@@ -25,8 +24,6 @@ Aggregate = Literal["count", "present", "sum", "max", "min"]
 
 ROLL_UP = {"count": "sum", "present": "sum", "sum": "sum", "max": "max", "min": "min"}
 ACCOUNTS = "$accounts"
-MASK_BITS = 62
-"""Bits of one mask: a BIGINT less its sign, and one to spare."""
 
 POPULATION = f"""population AS (
   SELECT account_id FROM (
@@ -199,58 +196,25 @@ def bucket_filter(edges: tuple[int, ...], length: int) -> str:
 
 
 def distinct_sql(table: Table, plan: TablePlan, column: str, counts: dict[tuple[int, int], int]) -> str:
-    """One group per account and value; one mask is far cheaper there than one minimum a condition."""
     edges = edges_of(counts)
-    used = list(dict.fromkeys(condition for condition, _ in counts))
+    used = dict.fromkeys(condition for condition, _ in counts)
     conditions = {text: number for text, number in plan.conditions.items() if number in used}
-    bits = mask_bits(used, len(edges))
-    masks = mask_columns(plan, bits)
-    counted = []
-    for (condition, length), number in counts.items():
-        mask, first = bits[condition]
-        wanted = sum(1 << (first + bucket) for bucket in range(edges.index(length) + 1))
-        counted.append(f"count(*) FILTER (WHERE m{mask} & {wanted} <> 0) AS d{number}")
-    merged = [f"bit_or(m{mask}) AS m{mask}" for mask in range(len(masks))]
-    seen = (
-        "" if "TRUE" in conditions else f" WHERE {' OR '.join(f'm{mask} <> 0' for mask in range(len(masks)))}"
-    )
+    seen, flags = [], []
+    for number in used:
+        flag = flag_name(plan.conditions, number)
+        flags.append(flag)
+        seen.append(f"min(bucket){f' FILTER (WHERE {flag})' if flag else ''} AS b{number}")
+    counted = [
+        f"count(*) FILTER (WHERE b{condition} <= {edges.index(length)}) AS d{number}"
+        for (condition, length), number in counts.items()
+    ]
+    asked = f" WHERE {' OR '.join(flags)}" if all(flags) else ""
     return (
         f"  SELECT account_id, {', '.join(counted)} FROM (\n"
-        f"    SELECT account_id, {column}, {', '.join(merged)} FROM (\n"
-        f"      SELECT account_id, {column}, {', '.join(masks)} FROM (\n"
-        f"        SELECT *, {bit_sql(len(edges))} AS bit FROM (\n"
-        f"          {rows_sql(table, edges, conditions, {column}, f' AND {column} IS NOT NULL')})))"
-        f"{seen}\n    GROUP BY account_id, {column})\n  GROUP BY account_id"
+        f"    SELECT account_id, {column}, {', '.join(seen)} FROM (\n"
+        f"      {rows_sql(table, edges, conditions, {column}, f' AND {column} IS NOT NULL')}){asked}\n"
+        f"    GROUP BY account_id, {column})\n  GROUP BY account_id"
     )
-
-
-def mask_bits(conditions: list[int], buckets: int) -> dict[int, tuple[int, int]]:
-    """(mask, first bit) of each condition; its buckets take the bits from there on.
-
-    Examples
-    --------
-    >>> mask_bits([0, 3, 5], 25)
-    {0: (0, 0), 3: (0, 25), 5: (1, 0)}
-    """
-    if buckets > MASK_BITS:
-        raise UsageError(f"distinct: expected at most {MASK_BITS} different windows, got {buckets}")
-    fit = MASK_BITS // buckets
-    return {number: (place // fit, place % fit * buckets) for place, number in enumerate(conditions)}
-
-
-def bit_sql(buckets: int) -> str:
-    """Two to the power of the bucket."""
-    cases = " ".join(f"WHEN bucket = {bucket} THEN {1 << bucket}" for bucket in range(buckets))
-    return f"CAST(CASE {cases} END AS BIGINT)"
-
-
-def mask_columns(plan: TablePlan, bits: dict[int, tuple[int, int]]) -> list[str]:
-    """One column a mask: the row's bucket bit, once for each condition that it meets."""
-    terms: dict[int, list[str]] = {}
-    for number, (mask, first) in bits.items():
-        flag, shifted = flag_name(plan.conditions, number), f"bit * {1 << first}"
-        terms.setdefault(mask, []).append(f"CASE WHEN {flag} THEN {shifted} ELSE 0 END" if flag else shifted)
-    return [f"{' + '.join(parts)} AS m{mask}" for mask, parts in terms.items()]
 
 
 def state_sql(table: Table, plan: TablePlan) -> str:

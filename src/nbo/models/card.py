@@ -16,6 +16,7 @@ from nbo.bundle import Bundle
 from nbo.errors import DataError
 from nbo.evaluation import difference, evaluate_scores, gains_table, reliability_table
 from nbo.features.compiled import CompiledFeatures
+from nbo.models.churn import counted
 from nbo.models.slices import LabelledRows
 
 Floats = npt.NDArray[np.float64]
@@ -23,6 +24,8 @@ BAND_SHARES = {"high": 0.05, "medium": 0.20}
 """Share of accounts at or above each band's edge, on the held-out months."""
 EXPLAINED_ROWS = 2_000
 TOP_FEATURES = 15
+FEWEST_LEAVERS = 5
+"""Held-out leavers below which no metric is told: its interval would span almost everything."""
 
 
 def held_out_card(
@@ -43,21 +46,35 @@ def held_out_card(
     """
     matrix = bundle.encode(rows.rows)
     p_churn = bundle.score(matrix, threads=2)
+    return {
+        **judged(rows, p_churn, seed),
+        "base_rate": {"holdout": float(rows.label.mean())},
+        "band_edges": band_edges(p_churn),
+        **drivers(bundle, matrix, typical, seed),
+    }
+
+
+def judged(rows: LabelledRows, p_churn: Floats, seed: int) -> dict[str, Any]:
+    """Metrics, calibration and gains; with too few leavers none of them, and a note instead."""
+    if rows.positives < FEWEST_LEAVERS:
+        note = (
+            f"the held-out months hold {counted(rows.positives, 'leaver')}, "
+            f"{FEWEST_LEAVERS} are needed to judge: "
+            "nothing is known of how good this model is"
+        )
+        return {"metrics": {"holdout": {}, "slices": {}}, "reliability": [], "gains": [], "notes": [note]}
     by_month, unjudged = slice_metrics(rows, p_churn, seed)
     return {
         "metrics": {
             "holdout": metrics_of(rows.label, p_churn, rows.account_ids, seed),
             "slices": by_month,
         },
-        "notes": unjudged,
-        "base_rate": {"holdout": float(rows.label.mean())},
         "reliability": reliability_rows(rows, p_churn, seed),
         "gains": [
             {"share": cut.share, "captured": cut.captured_share, "lift": cut.lift}
             for cut in gains_table(rows.label, p_churn)
         ],
-        "band_edges": band_edges(p_churn),
-        **drivers(bundle, matrix, typical, seed),
+        "notes": unjudged,
     }
 
 

@@ -166,7 +166,7 @@ def fit_cautions(data: TrainingData, calibration: str, calibrator: Calibrator) -
     notes = []
     if not data.tunable:
         notes.append(
-            f"only {data.positives} leavers in the training slices: parameters were not tuned; "
+            f"only {counted(data.positives, 'leaver')} in the training slices: parameters were not tuned; "
             "treat the ranking as a test of the plumbing, not as evidence"
         )
         if calibration == "identity":
@@ -176,6 +176,17 @@ def fit_cautions(data: TrainingData, calibration: str, calibrator: Calibrator) -
     if calibrator.x.size == 1:
         notes.append("scores carry no order out of fold: every account gets the base rate")
     return notes
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "leaver"), counted(34, "leaver")
+    ('1 leaver', '34 leavers')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def idle_notes(data: TrainingData) -> list[str]:

@@ -14,7 +14,7 @@ from nbo.bundle import IDENTITY, Bundle, Vocabulary, parsed_booster
 from nbo.errors import DataError
 from nbo.evaluation import evaluate_scores
 from nbo.features.compiled import CompiledFeature, CompiledFeatures
-from nbo.models.card import against_champion, band_edges, held_out_card, medians, slice_metrics
+from nbo.models.card import against_champion, band_edges, held_out_card, judged, medians, slice_metrics
 from nbo.models.slices import LabelledRows
 from nbo.tables.contract import Words
 
@@ -115,6 +115,21 @@ def test_a_month_with_hardly_a_leaver_has_a_note_and_no_metrics(rows: LabelledRo
     found, notes = slice_metrics(replace(rows, label=label), np.linspace(0.01, 0.9, len(label)), seed=3)
     assert list(found) == ["2024-11-03"]
     assert notes == [f"no metrics of the held-out month 2024-10-04: {leavers} of 400 accounts left"]
+
+
+def test_held_out_months_with_hardly_a_leaver_are_not_judged(rows: LabelledRows) -> None:
+    label = np.zeros_like(rows.label)
+    label[:4] = 1
+    found = judged(replace(rows, label=label), np.linspace(0.01, 0.9, len(label)), seed=3)
+    assert found == {
+        "metrics": {"holdout": {}, "slices": {}},
+        "reliability": [],
+        "gains": [],
+        "notes": [
+            "the held-out months hold 4 leavers, 5 are needed to judge: "
+            "nothing is known of how good this model is"
+        ],
+    }
 
 
 def test_bands_hold_the_shares_they_promise(bundle: Bundle, rows: LabelledRows) -> None:
