@@ -10,8 +10,8 @@ unexport VIRTUAL_ENV PYTHONHOME
 
 # More arguments for pytest: make test ARGS="tests/unit -k asof"
 ARGS ?=
-# Test processes; CI takes two.
-WORKERS ?= $(if $(CI),2,0)
+# Test processes; 0 = none beside this one.
+WORKERS ?= auto
 
 .PHONY: help demo test check lint types contracts coverage bench-features bench-publish mutants lock clean environment
 

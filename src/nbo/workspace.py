@@ -8,14 +8,15 @@ import importlib
 import importlib.util
 import sys
 import tomllib
-from collections.abc import Mapping
+import traceback
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from nbo.errors import UsageError
+from nbo.errors import NboError, UsageError
 from nbo.features import FeatureSet
 from nbo.tables.contract import close_matches
 
@@ -81,14 +82,35 @@ class Workspace:
         Raises
         ------
         UsageError
-            No such name; close matches are shown.
+            No such name; close matches are shown. Or a declaration that does not run: its file,
+            line and error.
         """
-        sets = self.module("features.sets").SETS
+        sets = self.declared_sets()
         if name not in sets:
             raise UsageError(
                 f"features {name}: no such name in features/sets.py{close_matches(name, list(sets))}"
             )
         return tuple(sets[name])
+
+    def declared_sets(self) -> Mapping[str, Sequence[FeatureSet]]:
+        """``SETS`` of ``features/sets.py``.
+
+        Raises
+        ------
+        UsageError
+            A file of ``features/`` does not run; its line is named. An error raised anywhere else
+            is a defect and passes.
+        """
+        try:
+            return dict(self.module("features.sets").SETS)
+        except NboError:
+            raise
+        except Exception as error:
+            place = place_within(self.code / "features", error)
+            if place is None:
+                raise
+            message = f"{place}: {type(error).__name__}: {error}"
+            raise UsageError(message, "Correct the declaration") from error
 
     def module(self, name: str) -> ModuleType:
         """A module of the workspace's code, such as ``training.churn``."""
@@ -101,6 +123,17 @@ class Workspace:
     def config_path(self, name: str) -> Path:
         """A bundled training config, such as ``churn``."""
         return self.code / "training" / "configs" / f"{name}.toml"
+
+
+def place_within(folder: Path, error: Exception) -> str | None:
+    """``file:line`` where an error was raised, if that is code of this folder."""
+    if isinstance(error, SyntaxError):
+        file, line = error.filename, error.lineno
+    else:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        file, line = frame.filename, frame.lineno
+    inside = file is not None and Path(file).is_relative_to(folder)
+    return f"{file}:{line}" if inside else None
 
 
 def read_settings(path: Path) -> dict[str, Any]:

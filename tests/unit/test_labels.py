@@ -167,10 +167,14 @@ def by_lines(tmp_path_factory: pytest.TempPathFactory) -> Store:
 @pytest.fixture(scope="module")
 def by_labels(tmp_path_factory: pytest.TempPathFactory) -> Store:
     lines = line_rows(
-        {**{account: [[OLD]] for account in BY_LABELS}, "line ends, no label": [[OLD, ended(20_010)]]}
+        {
+            **{account: [[OLD]] for account in BY_LABELS},
+            "line ends, no label": [[OLD, ended(20_010)]],
+            "line ended long ago": [[OLD, ended(19_500)]],
+        }
     )
     told = {account: rows for account, (_, rows) in BY_LABELS.items()}
-    told["has no line"] = [("churn", 20_010, 20_010)]
+    told |= {account: [("churn", 20_010, 20_010)] for account in ("has no line", "line ended long ago")}
     tables = {"lines": lines, "labels": label_rows(told)}
     return store_from_tables(tmp_path_factory.mktemp("labels") / "store", tables, end_day=END_DAY)
 
@@ -217,10 +221,11 @@ def test_positives_are_the_accounts_that_left(lines_labels: Labels) -> None:
     assert lines_labels.as_of == AS_OF
 
 
-def test_labels_are_sorted_by_account_and_typed(lines_labels: Labels) -> None:
-    accounts = lines_labels.table["account_id"].to_pylist()
-    assert accounts == sorted(accounts)
-    assert lines_labels.table.schema.types == [pa.string(), pa.int8()]
+def test_labels_are_sorted_by_account_and_typed(lines_labels: Labels, table_labels: Labels) -> None:
+    for labels in (lines_labels, table_labels):
+        accounts = labels.table["account_id"].to_pylist()
+        assert accounts == sorted(accounts)
+        assert labels.table.schema.types == [pa.string(), pa.int8()]
 
 
 def test_a_line_that_ends_without_a_label_is_no_leaver_where_labels_are_supplied(
@@ -231,6 +236,7 @@ def test_a_line_that_ends_without_a_label_is_no_leaver_where_labels_are_supplied
 
 def test_a_label_of_an_account_outside_the_population_counts_for_nothing(table_labels: Labels) -> None:
     assert outcome(table_labels, "has no line") == ABSENT
+    assert outcome(table_labels, "line ended long ago") == ABSENT
     assert table_labels.table.num_rows + sum(table_labels.censored.values()) == len(BY_LABELS) + 1
 
 

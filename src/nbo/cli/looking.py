@@ -101,7 +101,7 @@ def library_findings() -> list[dict[str, object]]:
 def workspace_findings(place: Workspace) -> list[dict[str, object]]:
     """Settings, declarations, tracking and the release."""
     found = [finding("workspace", str(place.root))]
-    sets = place.module("features.sets").SETS
+    sets = place.declared_sets()
     found.append(finding("feature sets", ", ".join(sets)))
     database = place.root / "mlruns" / "mlflow.db"
     found.append(finding("MLflow", str(database) if database.is_file() else "no run recorded yet"))

@@ -182,10 +182,18 @@ class Source:
         if self.state_now != (over is None):
             wanted = "no window after .now" if self.state_now else "over=days(...)"
             raise UsageError(f"{self.table.name}.{verb}: expected {wanted}, got over={over!r}")
-        lengths: list[int | None] = [None] if over is None else [window.days for window in over]
+        windows = [window for window in tuple_of(over) if isinstance(window, Window)]
+        if over is not None and len(windows) != len(tuple_of(over)):
+            raise UsageError(f"{self.table.name}.{verb}: expected over=days(7, 30), got over={over!r}")
+        lengths: list[int | None] = [None] if over is None else [window.days for window in windows]
         return Declared(
             tuple(Feature(verb, Leaf(self.table.name, self.conditions, column, length)) for length in lengths)
         )
+
+
+def tuple_of(over: object) -> tuple[object, ...]:
+    """What was given as windows, one or many."""
+    return tuple(over) if isinstance(over, (list, tuple)) else (over,)
 
 
 @dataclass(frozen=True)

@@ -289,7 +289,7 @@ def test_people_sites_and_contract_ends_are_those_visible_at_the_date(
         contracts=[
             {"contract_id": f"K{day}", "account_id": "A01", "product_id": "P", "event_day": day}
             | {"known_day": day, "planned_end_day": end}
-            for day, end in ((19_300, 19_900), (19_800, 20_045), (20_000, 20_500))
+            for day, end in ((19_300, 20_300), (19_800, 20_045), (20_000, 20_500))
         ],
     )
     assert account_facts(store, operator.as_of, ["A01", "A02"], "en") == {

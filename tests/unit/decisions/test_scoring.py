@@ -181,6 +181,17 @@ def test_amounts_of_a_row_follow_from_bills_and_score(operator: Any, run: ScoreR
     assert (rows["A59"]["monthly_margin_amount"], rows["A59"]["margin_at_risk_amount"]) == (None, None)
 
 
+def test_a_date_without_an_active_line_leaves_no_scores(operator: Any, out: Path, changed: Changed) -> None:
+    lines = [{**row, "valid_day": 20_050, "known_day": 20_050} for row in operator.rows["lines"]]
+    with pytest.raises(DataError, match="lines: ") as told:
+        score_accounts(changed(lines=lines), operator.bundle, operator.as_of, out, operator.value)
+    assert str(told.value) == (
+        "lines: expected at least one account with an active line as of 2024-10-04, got none. "
+        "Choose a later date."
+    )
+    assert [path.name for path in out.iterdir()] == [".as_of=2024-10-04.lock"]
+
+
 def test_the_population_is_scored_and_nobody_else(operator: Any, out: Path, changed: Changed) -> None:
     lines = [dict(row) for row in operator.rows["lines"]]
     lines.append({**lines[0], "valid_day": 19_999, "known_day": 20_000, "state": "ended"})

@@ -111,6 +111,8 @@ def test_what_feeds_no_feature_is_refused(declared: object, where: str) -> None:
         (lambda: calls.days_since("newest", over=days(7)), r"days_since: expected 'last' or 'first'"),
         (lambda: calls.now, r"calls: expected a change log for \.now, got events"),
         (lambda: calls.count(), r"calls\.count: expected over=days\(\.\.\.\), got over=None"),
+        (lambda: calls.count(over=7), r"calls\.count: expected over=days\(7, 30\), got over=7"),
+        (lambda: calls.count(over=[7]), r"calls\.count: expected over=days\(7, 30\), got over=\[7\]"),
         (lambda: lines.now.count(over=days(7)), r"lines\.count: expected no window after \.now"),
         (lambda: lines.now.count().trend(), r"trend: expected a count or sum over a window, got count"),
         (lambda: calls.mean("minutes", over=days(7)).share_of(calls), r"share: expected a count or sum"),
