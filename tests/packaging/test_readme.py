@@ -61,7 +61,7 @@ def environment(tree: Path) -> dict[str, str]:
     kept = {
         key: value
         for key, value in os.environ.items()
-        if not key.startswith(("MAKE", "MFLAGS", "PYTEST", "NBO_"))
+        if not key.startswith(("COV", "MAKE", "MFLAGS", "PYTEST", "NBO_"))
     }
     here = Path(sys.executable).parent
     return kept | {
