@@ -1,6 +1,7 @@
 """The main job on a small simulated operator, stage by stage, with what to open next."""
 
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -97,9 +98,18 @@ def stage(number: int, what: str) -> Iterator[None]:
 
 def next_steps(place: Workspace, out: Path) -> list[str]:
     """What to open and run next."""
+    database = place.root / "mlruns" / "mlflow.db"
     return [
         f"the whole list     {out / 'at_risk.csv'} (kept off it: {out / 'suppressed.csv'})",
         f"the report         {out / 'report.html'}",
-        f"tracked runs       mlflow ui --backend-store-uri sqlite:///{place.root / 'mlruns' / 'mlflow.db'}",
-        f"score over HTTP    nbo serve --store {out / 'store'}",
+        f"tracked runs       {runnable('mlflow')} ui --backend-store-uri sqlite:///{database}",
+        f"score over HTTP    {runnable('nbo')} serve --store {out / 'store'}",
     ]
+
+
+def runnable(name: str) -> str:
+    """A command as it can be typed here: by its name, or by where this Python keeps it."""
+    if shutil.which(name):
+        return name
+    folder = Path(sys.executable).parent
+    return str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder) + f"/{name}"
