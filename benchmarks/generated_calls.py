@@ -20,7 +20,7 @@ from nbo.tables.folder import claim_folder, clear_store, spill_folder
 from nbo.tables.report import TableReport
 from nbo.tables.writing import write_table
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 """Raised when the state tables change; a change of the calls shows in their SQL."""
 SEED = 20
 PRIME = 2_147_483_647
@@ -69,7 +69,8 @@ def calls_sql(size: Size) -> str:
   event_day, CAST(second AS INTEGER) AS event_second,
   CAST(event_day + 1 + CASE WHEN late < {LATE_PERCENT} THEN delay ELSE 0 END AS INTEGER) AS known_day,
   CASE WHEN way < 6 THEN 'out' ELSE 'in' END AS direction,
-  substr(md5(CAST(account * {COUNTERPARTIES} + number AS VARCHAR)), 1, 24) AS counterparty_id,
+  translate(to_base64(unhex(substr(md5(CAST(account * {COUNTERPARTIES} + number AS VARCHAR)), 1, 18))),
+    '+/', '._') AS counterparty_id,
   CASE WHEN network < 3 THEN 'own' WHEN network < 7 THEN 'rival_' || CAST(network - 2 AS VARCHAR)
     ELSE 'other' END AS network_id,
   CASE WHEN coded = 0 THEN list_extract({list(CODES)}, CAST(code + 1 AS INTEGER)) END AS access_code,

@@ -314,7 +314,7 @@ def test_quarantined_rows_keep_reason_file_and_raw_values_but_no_number_in_clear
         "2024-03-01 10:00:00",
     )
     assert "13800000001" not in str(row)
-    assert len(raw["counterparty_id"]) == 24
+    assert len(raw["counterparty_id"]) == 12
 
 
 def test_a_broken_line_with_numbers_is_kept_without_its_text(operator):
