@@ -177,7 +177,7 @@ def plan_slices(
     start = history_start(store)
     last = AsOf(store.end_day - window.gap_days - window.horizon_days)
     usable = list(month_starts(AsOf(start + history_days), last))
-    held = usable[-holdout:] if holdout else []
+    held = usable[-holdout:]
     learnt: Sequence[AsOf] = [s for s in usable if not held or window.closed_by(s, held[0])]
     if not held or not learnt:
         raise DataError(

@@ -222,6 +222,7 @@ def test_positives_are_the_accounts_that_left(lines_labels: Labels) -> None:
 
 
 def test_labels_are_sorted_by_account_and_typed(lines_labels: Labels, table_labels: Labels) -> None:
+    assert lines_labels.as_of == table_labels.as_of == AS_OF
     for labels in (lines_labels, table_labels):
         accounts = labels.table["account_id"].to_pylist()
         assert accounts == sorted(accounts)
