@@ -27,6 +27,7 @@ from nbo.files import (
     lock,
     read_manifest,
     sha256_bytes,
+    sha256_file,
     staged_folder,
     write_manifest,
 )
@@ -136,7 +137,7 @@ def unchanged(folder: Path, inputs: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def content_digest(stage: Path) -> str:
     """One digest over the digests of all parts."""
-    parts = {path.name: sha256_bytes(path.read_bytes()) for path in sorted(stage.glob("*.parquet"))}
+    parts = {path.name: sha256_file(path) for path in sorted(stage.glob("*.parquet"))}
     return sha256_bytes(canonical_json(parts).encode())
 
 

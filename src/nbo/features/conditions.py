@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from nbo.engine import literal
 from nbo.errors import UsageError
 from nbo.tables.contract import Table, Words, close_matches
 
@@ -101,7 +102,7 @@ def sql_value(value: object) -> str:
         return "TRUE" if value else "FALSE"
     if isinstance(value, int):
         return str(value)
-    return "'" + str(value).replace("'", "''") + "'"
+    return literal(str(value))
 
 
 def condition_columns(table: Table, conditions: tuple[Condition, ...]) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ def slice_metrics(rows: LabelledRows, p_churn: Floats, seed: int) -> tuple[dict[
     found: dict[str, Any] = {}
     notes = []
     for day in np.unique(rows.as_of_days):
-        mask = rows.as_of_days == day
+        mask = rows.of_slice(AsOf(int(day)))
         try:
             found[str(AsOf(int(day)))] = metrics_of(
                 rows.label[mask], p_churn[mask], rows.account_ids[mask], seed
