@@ -27,6 +27,13 @@ RIVALS = FeatureSet(
         through_codes.days_since("last", over=days(90)),
         through_codes.days_since("first", over=days(90)),
         with_rivals.distinct("network_id", over=days(90)),
+    ],
+)
+
+SETTLEMENT = FeatureSet(
+    "settlement",
+    Words("Settled rival traffic", "网间结算话务"),
+    [
         settled.sum("minutes", over=days(60, 120)),
         settled.sum("minutes", over=days(60)).trend(),
     ],

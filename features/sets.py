@@ -4,10 +4,13 @@ from features.bills import BILLS
 from features.calls import CALLS
 from features.contracts import CONTRACTS
 from features.lines import LINES
-from features.rivals import RIVALS
+from features.offers import OFFERS
+from features.rivals import RIVALS, SETTLEMENT
 from features.tickets import TICKETS
 from features.usage import USAGE
 
 SETS = {
-    "churn": [CALLS, RIVALS, USAGE, BILLS, CONTRACTS, TICKETS, LINES],
+    "churn": [CALLS, RIVALS, SETTLEMENT, USAGE, BILLS, CONTRACTS, TICKETS, LINES],
+    "next_product": [CALLS, RIVALS, USAGE, BILLS, CONTRACTS, TICKETS, LINES],  # for marketing: no settlement
+    "offers": [OFFERS],
 }

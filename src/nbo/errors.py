@@ -5,7 +5,8 @@
     NboError
     ├── UsageError        a wrong argument, setting or name          exit 2
     ├── DataError         the operator's data do not fit             exit 2
-    │   └── LeakageError  a feature reads what it must not           exit 2
+    │   ├── LeakageError  a feature reads what it must not           exit 2
+    │   └── ConflictError it says otherwise than what is recorded    exit 2
     ├── BundleError       a model bundle is damaged or unverified    exit 2
     ├── StorageError      a disk, folder or database let us down     exit 2
     ├── CheckFailed       a check ran and said no                    exit 1
@@ -84,6 +85,10 @@ class DataError(NboError):
 
 class LeakageError(DataError):
     """A feature that reads the future, a label, or a column barred for its purpose."""
+
+
+class ConflictError(DataError):
+    """Something that contradicts what was recorded under the same name."""
 
 
 class BundleError(NboError):

@@ -22,7 +22,7 @@ from nbo.tables.contract import close_matches
 
 MARKER = "nbo.toml"
 BUNDLED = Path(__file__).parent / "_workspace"
-SECTIONS = ("operator", "money", "at_risk")
+SECTIONS = ("operator", "money", "at_risk", "offers", "log")
 PACKAGES = ("features", "training", "serving")
 
 

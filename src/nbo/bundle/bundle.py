@@ -163,7 +163,7 @@ def opened(folder: Path, verified: VerifiedFiles) -> Bundle:
         model=verified.model,
         features=features,
         vocabulary=Vocabulary.from_json(verified.json("vocabulary.json")),
-        boosters=tuple(parsed_booster(text, features.names) for text in texts),
+        boosters=tuple(parsed_booster(text, features.column_names) for text in texts),
         calibrator=Calibrator.from_json(verified.json("calibrator.json")),
         metadata=verified.json("metadata.json"),
     )

@@ -22,7 +22,7 @@ def golden_json(
 ) -> dict[str, Any]:
     """The JSON of golden rows: raw feature values by column and the scores, in row order."""
     columns: dict[str, list[str | None]] = {}
-    for feature in compiled.features:
+    for feature in compiled.columns:
         if feature.kind == "category":
             columns[feature.name] = texts(rows, feature).to_pylist()
         else:
@@ -35,7 +35,7 @@ def golden_rows(value: Mapping[str, Any], compiled: CompiledFeatures) -> pa.Tabl
     """The raw rows of :func:`golden_json`."""
     arrays: dict[str, pa.Array] = {}
     try:
-        for feature in compiled.features:
+        for feature in compiled.columns:
             stored = value["columns"][feature.name]
             if feature.kind == "category":
                 arrays[feature.name] = pa.array(stored, pa.string())

@@ -5,7 +5,7 @@ numbers a booster reads, so they cannot disagree.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,7 @@ class Vocabulary:
         Parameters
         ----------
         rows : pa.Table
-            Training rows with a column for every feature.
+            Training rows with every column of the matrix.
         compiled : CompiledFeatures
             The features; those of kind ``category`` get codes.
 
@@ -54,7 +54,7 @@ class Vocabulary:
             A feature has no column, or a category column does not hold text.
         """
         known: dict[str, tuple[str, ...]] = {}
-        for feature in compiled.features:
+        for feature in compiled.columns:
             if feature.kind == "category":
                 counts = Counter(text for text in texts(rows, feature).to_pylist() if text is not None)
                 ranked = sorted(counts, key=lambda code: (-counts[code], code))
@@ -74,16 +74,20 @@ class Vocabulary:
         Returns
         -------
         ndarray of shape (n, F), float64
-            In the order of ``compiled.names``; null is NaN, a code never seen in training is
-            ``len(codes)``.
+            In the order of ``compiled.column_names``; null is NaN, a code never seen in training
+            is ``len(codes)``.
 
         Raises
         ------
         BundleError
             A feature has no column, two columns, or values of the wrong type.
         """
-        matrix = np.empty((rows.num_rows, len(compiled.features)), dtype=np.float64)
-        for position, feature in enumerate(compiled.features):
+        return self.matrix(rows, compiled.columns)
+
+    def matrix(self, rows: pa.Table, features: Sequence[CompiledFeature]) -> Matrix:
+        """Some columns of the matrix, as :meth:`encode` gives all of them."""
+        matrix = np.empty((rows.num_rows, len(features)), dtype=np.float64)
+        for position, feature in enumerate(features):
             if feature.kind == "category":
                 matrix[:, position] = coded(texts(rows, feature), self.known(feature))
             else:

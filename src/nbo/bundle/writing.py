@@ -85,11 +85,11 @@ def part_bytes(parts: BundleParts) -> dict[str, bytes]:
         raise BundleError("boosters: expected at least one, got none")
     if not 1 <= parts.golden_rows.num_rows <= MAX_ROWS:
         raise BundleError(f"golden rows: expected 1 to {MAX_ROWS}, got {parts.golden_rows.num_rows}")
-    categories = {feature.name for feature in parts.features.features if feature.kind == "category"}
+    categories = {feature.name for feature in parts.features.columns if feature.kind == "category"}
     if set(parts.vocabulary.codes) != categories:
         wrong = ", ".join(sorted(set(parts.vocabulary.codes) ^ categories))
         raise BundleError(f"vocabulary: expected the category features, got a difference in {wrong}")
-    boosters = [parsed_booster(text, parts.features.names) for text in parts.boosters]
+    boosters = [parsed_booster(text, parts.features.column_names) for text in parts.boosters]
     matrix = parts.vocabulary.encode(parts.golden_rows, parts.features)
     scores = scored(boosters, parts.calibrator, matrix)
     values: dict[str, Any] = {

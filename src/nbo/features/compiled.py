@@ -54,21 +54,50 @@ class CompiledFeatures:
 
     The SQL holds the parameters ``$as_of``, ``$accounts``, ``$first_<table>`` and the code lists
     of :mod:`nbo.features.parameters`; nothing else varies between builds.
+
+    Parameters
+    ----------
+    features : tuple of CompiledFeature
+        What the SQL computes, one row an account.
+    given : tuple of CompiledFeature
+        Further columns of a model's matrix that the caller brings: attributes of an offer, of a
+        pair of account and product. They follow the features.
     """
 
     hash: str
     purpose: str
     features: tuple[CompiledFeature, ...]
     sql: str
+    given: tuple[CompiledFeature, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Feature names in the order of the columns."""
+        """Names of what the SQL computes, in the order of its columns."""
         return tuple(feature.name for feature in self.features)
 
+    @property
+    def columns(self) -> tuple[CompiledFeature, ...]:
+        """All columns of a model's matrix, in its order."""
+        return (*self.features, *self.given)
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of all columns of a model's matrix."""
+        return tuple(column.name for column in self.columns)
+
     @classmethod
-    def of(cls, features: tuple[CompiledFeature, ...], sql: str, purpose: str) -> "CompiledFeatures":
-        return cls(content_hash(features, sql), purpose, features, sql)
+    def of(
+        cls,
+        features: tuple[CompiledFeature, ...],
+        sql: str,
+        purpose: str,
+        given: tuple[CompiledFeature, ...] = (),
+    ) -> "CompiledFeatures":
+        return cls(content_hash(features, sql, given), purpose, features, sql, given)
+
+    def with_given(self, given: tuple[CompiledFeature, ...]) -> "CompiledFeatures":
+        """The same features with further columns that the caller brings; another hash."""
+        return CompiledFeatures.of(self.features, self.sql, self.purpose, given)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which :meth:`from_json` gives an equal value."""
@@ -76,8 +105,7 @@ class CompiledFeatures:
             "compiler_version": COMPILER_VERSION,
             "hash": self.hash,
             "purpose": self.purpose,
-            "features": [feature_json(feature) for feature in self.features],
-            "sql": self.sql,
+            **content(self.features, self.sql, self.given),
         }
 
     @classmethod
@@ -85,7 +113,8 @@ class CompiledFeatures:
         """Read compiled features; :class:`DataError` if the content does not match its hash."""
         try:
             features = tuple(feature_from_json(item) for item in value["features"])
-            compiled = cls.of(features, value["sql"], value["purpose"])
+            given = tuple(feature_from_json(item) for item in value.get("given", ()))
+            compiled = cls.of(features, value["sql"], value["purpose"], given)
             claimed = value["hash"]
         except (KeyError, TypeError) as error:
             raise DataError("compiled features", "features, sql, purpose and hash", repr(error)) from None
@@ -94,9 +123,18 @@ class CompiledFeatures:
         return compiled
 
 
-def content_hash(features: tuple[CompiledFeature, ...], sql: str) -> str:
-    content = {"features": [feature_json(f) for f in features], "sql": sql}
-    return sha256_bytes(canonical_json(content).encode())[:16]
+def content(
+    features: tuple[CompiledFeature, ...], sql: str, given: tuple[CompiledFeature, ...]
+) -> dict[str, Any]:
+    """What the hash is taken over."""
+    said: dict[str, Any] = {"features": [feature_json(f) for f in features], "sql": sql}
+    return {**said, "given": [feature_json(f) for f in given]} if given else said
+
+
+def content_hash(
+    features: tuple[CompiledFeature, ...], sql: str, given: tuple[CompiledFeature, ...] = ()
+) -> str:
+    return sha256_bytes(canonical_json(content(features, sql, given)).encode())[:16]
 
 
 def feature_json(feature: CompiledFeature) -> dict[str, Any]:

@@ -137,8 +137,8 @@ def drivers(bundle: Bundle, matrix: Floats, typical: Mapping[str, float], seed: 
 
 def family_shares(compiled: CompiledFeatures, shares: Floats) -> list[dict[str, Any]]:
     totals: dict[str, float] = {}
-    words = {feature.family: feature.family_words for feature in compiled.features}
-    for feature, share in zip(compiled.features, shares, strict=True):
+    words = {feature.family: feature.family_words for feature in compiled.columns}
+    for feature, share in zip(compiled.columns, shares, strict=True):
         totals[feature.family] = totals.get(feature.family, 0.0) + float(share)
     return [
         {"family": name, "words": {"en": words[name].en, "zh": words[name].zh}, "share": total}
@@ -152,11 +152,11 @@ def top_features(
     order = [int(place) for place in np.argsort(-shares, kind="stable")[:TOP_FEATURES] if shares[place] > 0]
     return [
         {
-            "name": compiled.features[place].name,
-            "words": {"en": compiled.features[place].words.en, "zh": compiled.features[place].words.zh},
+            "name": compiled.columns[place].name,
+            "words": {"en": compiled.columns[place].words.en, "zh": compiled.columns[place].words.zh},
             "share": float(shares[place]),
-            "median": typical.get(compiled.features[place].name),
-            "unit": compiled.features[place].unit,
+            "median": typical.get(compiled.columns[place].name),
+            "unit": compiled.columns[place].unit,
         }
         for place in order
     ]
@@ -165,7 +165,7 @@ def top_features(
 def medians(rows: pa.Table, compiled: CompiledFeatures) -> dict[str, float]:
     """The typical value of every number feature that is known for some row."""
     found = {}
-    for feature in compiled.features:
+    for feature in compiled.columns:
         column = rows[feature.name]
         if feature.kind == "number" and column.null_count < len(column):
             found[feature.name] = float(pc.quantile(column, 0.5)[0].as_py())

@@ -88,7 +88,7 @@ def reasons(
     if len(matrix) != rows.num_rows:
         raise UsageError(f"rows: expected those of the matrix, {len(matrix)}, got {rows.num_rows}")
     told = bundle.contributions(matrix)
-    features, names = bundle.features.features, bundle.features.names
+    features, names = bundle.features.columns, bundle.features.column_names
     values = rows.select(names).to_pylist()
     teller = Teller(bundle.metadata.get("medians", {}), language, currency, minor_digits)
     columns = family_columns(bundle.features)
@@ -104,7 +104,7 @@ def reasons(
 def family_columns(compiled: CompiledFeatures) -> dict[str, list[int]]:
     """Positions of the features of each family."""
     columns: defaultdict[str, list[int]] = defaultdict(list)
-    for position, feature in enumerate(compiled.features):
+    for position, feature in enumerate(compiled.columns):
         columns[feature.family].append(position)
     return dict(columns)
 
