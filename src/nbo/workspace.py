@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from nbo.decisions.settings import offers_settings
 from nbo.errors import NboError, UsageError
 from nbo.features import FeatureSet
 from nbo.tables.contract import close_matches
@@ -123,6 +124,20 @@ class Workspace:
     def config_path(self, name: str) -> Path:
         """A bundled training config, such as ``churn``."""
         return self.code / "training" / "configs" / f"{name}.toml"
+
+    @property
+    def catalog_path(self) -> Path:
+        """The operator's products and offers: ``catalog`` of ``[offers]``, else the bundled file."""
+        return self.offers_file(offers_settings(self.settings).catalog, "catalog.toml")
+
+    @property
+    def rules_path(self) -> Path:
+        """The rules of who may have which offer: ``rules`` of ``[offers]``, else the bundled file."""
+        return self.offers_file(offers_settings(self.settings).rules, "rules.toml")
+
+    def offers_file(self, told: str | None, name: str) -> Path:
+        """A file named in ``nbo.toml``, relative to the root; unnamed, the one of ``serving/offers/``."""
+        return self.code / "serving" / "offers" / name if told is None else self.root / told
 
 
 def place_within(folder: Path, error: Exception) -> str | None:

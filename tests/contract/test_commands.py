@@ -21,9 +21,11 @@ WITHOUT_JSON = {"demo", "serve"}
 
 
 def walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """Every command with its words, such as ``models show``."""
+    """Every command with its words, such as ``models show``; a group that acts by itself is one too."""
     for name, inner in getattr(command, "commands", {}).items():
         if hasattr(inner, "commands"):
+            if inner.invoke_without_command:
+                yield " ".join((*path, name)), inner
             yield from walk(inner, (*path, name))
         else:
             yield " ".join((*path, name)), inner
@@ -51,6 +53,12 @@ def test_the_commands_of_the_house_are_there() -> None:
     assert {path.split()[0] for path in COMMANDS} >= set(f"{names} why serve report doctor demo".split())
 
 
+def test_a_group_that_acts_by_itself_is_a_command_too() -> None:
+    assert {"check", "check catalog"} <= set(COMMANDS)
+    assert {"check", "tables"} <= set(GROUPS)
+    assert "tables" not in COMMANDS
+
+
 @pytest.mark.parametrize("path", COMMANDS)
 def test_a_command_has_a_sentence_of_help(path: str) -> None:
     first = COMMANDS[path].help.strip().splitlines()[0]
@@ -60,7 +68,9 @@ def test_a_command_has_a_sentence_of_help(path: str) -> None:
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_group_has_a_sentence_of_help(group: str) -> None:
-    assert ROOT_COMMAND.commands[group].help.endswith(".")  # type: ignore[attr-defined]
+    told = ROOT_COMMAND.commands[group].help.strip().splitlines()  # type: ignore[attr-defined]
+    assert told[0].endswith(".")
+    assert told[1:] == [] or group in COMMANDS, "only a group that acts by itself has an example"
 
 
 @pytest.mark.parametrize("path", COMMANDS)

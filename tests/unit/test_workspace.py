@@ -147,6 +147,22 @@ def test_only_packages_of_a_workspace_are_loaded(tmp_path: Path) -> None:
         place.module("os.path")
 
 
+def test_offers_and_rules_are_the_operator_s_files_or_the_bundled_ones(tmp_path: Path) -> None:
+    (tmp_path / "nbo.toml").write_text("[offers]\nalternatives = 2\n")
+    bundled = bundled_code() / "serving" / "offers"
+    found = Workspace.find(tmp_path)
+    assert (found.catalog_path, found.rules_path) == (bundled / "catalog.toml", bundled / "rules.toml")
+    own = Workspace.find(workspace(tmp_path / "operator"))
+    assert own.catalog_path == tmp_path / "operator" / "serving" / "offers" / "catalog.toml"
+    assert own.rules_path == tmp_path / "operator" / "serving" / "offers" / "rules.toml"
+    (own.root / "nbo.toml").write_text('[offers]\ncatalog = "terms/mine.toml"\nrules = "/etc/rules.toml"\n')
+    told = Workspace.find(own.root)
+    assert (told.catalog_path, told.rules_path) == (own.root / "terms" / "mine.toml", Path("/etc/rules.toml"))
+    (own.root / "nbo.toml").write_text("[offers]\ncatalog = 3\n")
+    with pytest.raises(UsageError, match=r"nbo\.toml offers\.catalog: Input should be a valid string, got 3"):
+        _ = Workspace.find(own.root).catalog_path
+
+
 def test_the_checkout_is_its_own_bundled_code() -> None:
     assert bundled_code() == ROOT
     assert Workspace.at(ROOT).config_path("churn") == ROOT / "training" / "configs" / "churn.toml"

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nbo.asof import AsOf
 from nbo.cli.answers import AsOfText, Json, StoreDir, WorkspaceDir, answer, progress, table_lines
 from nbo.errors import UsageError
 from nbo.features import CompiledFeatures, compile_features, find_feature
@@ -14,6 +15,7 @@ from nbo.features.build import build_features, feature_rows
 from nbo.files import told_storage_errors
 from nbo.keys import bundle_key
 from nbo.models.churn import listed
+from nbo.offers.reading import catalog_problems, read_catalog
 from nbo.tables.catalog import TABLES, contract
 from nbo.tables.check import check_tables
 from nbo.tables.mapping import load_mapping
@@ -24,6 +26,7 @@ from nbo.workspace import MARKER, PACKAGES, Workspace, bundled_code
 SetName = Annotated[str, typer.Option("--set", help="A key of SETS in features/sets.py.")]
 Purpose = Annotated[str, typer.Option(help="service, retention or marketing.")]
 
+check = typer.Typer(invoke_without_command=True)
 tables = typer.Typer(no_args_is_help=True, help="Contracts of the input tables.")
 features = typer.Typer(no_args_is_help=True, help="The feature declarations of the workspace.")
 
@@ -32,7 +35,7 @@ def add_to(app: typer.Typer) -> None:
     """Put these commands on the app."""
     app.command()(init)
     app.command()(simulate)
-    app.command()(check)
+    app.add_typer(check, name="check")
     app.add_typer(tables, name="tables")
     app.add_typer(features, name="features")
 
@@ -80,9 +83,11 @@ def simulate(
     answer({"out": str(out), "rows": summary.rows}, table_lines(["table", "rows"], rows), as_json=as_json)
 
 
-def check(
-    data: Annotated[Path, typer.Option(help="Folder with the operator's files.")],
-    out: Annotated[Path, typer.Option(help="The store to write.")],
+@check.callback()
+def check_data(
+    context: typer.Context,
+    data: Annotated[Path | None, typer.Option(help="Folder with the operator's files. Required.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The store to write. Required.")] = None,
     mapping: Annotated[str | None, typer.Option(help="TOML file, or the name of a bundled mapping.")] = None,
     workspace: WorkspaceDir = None,
     as_json: Json = False,
@@ -91,6 +96,11 @@ def check(
 
     Example: nbo check --data runs/raw --out runs/store
     """
+    if context.invoked_subcommand is not None:
+        refuse_options_before(context)
+        return
+    if data is None or out is None:
+        raise UsageError(f"Missing option '{'--data' if data is None else '--out'}'")
     place = Workspace.find(workspace)
     report = check_tables(
         data, out, load_mapping(mapping, data), key=bundle_key(place.root), progress=progress
@@ -117,6 +127,42 @@ def report_row(name: str, facts: Any) -> dict[str, Any]:
         "duplicates dropped": facts.duplicates_dropped,
         "quarantined": facts.quarantined,
     }
+
+
+def refuse_options_before(context: typer.Context) -> None:
+    """Options of ``check`` itself mean nothing to a command after it: told, not dropped."""
+    given = [parameter.opts[0] for parameter in context.command.params if context.params.get(parameter.name)]
+    if given:
+        told, name = ", ".join(given), context.invoked_subcommand
+        raise UsageError(f"nbo check {name}: expected its options after {name}, got {told} before it")
+
+
+@check.command("catalog")
+def check_catalog(
+    file: Annotated[Path | None, typer.Argument(help="The catalog; default: the workspace's.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="Also tell what is no longer offered at YYYY-MM-DD.")
+    ] = None,
+    workspace: WorkspaceDir = None,
+    as_json: Json = False,
+) -> None:
+    """Read the catalog of products and offers and tell every rule it breaks.
+
+    Example: nbo check catalog --as-of 2025-02-01
+    """
+    path = file or Workspace.find(workspace).catalog_path
+    date = AsOf.parse(as_of) if as_of is not None else None
+    told = catalog_problems(path, date)
+    result: dict[str, Any] = {"catalog": str(path), "fit": not told, "problems": told}
+    lines = told
+    if not told:
+        catalog = read_catalog(path)
+        counts = {"products": len(catalog.products), "offers": len(catalog.offers), "hash": catalog.hash}
+        result |= counts
+        lines = ["{products} products, {offers} offers, hash {hash}, {0}".format(path, **counts)]
+    answer(result, lines, as_json=as_json, as_of=str(date) if date else None, ok=not told)
+    if told:
+        raise typer.Exit(1)
 
 
 @tables.command("list")

@@ -9,7 +9,8 @@ from nbo.errors import UsageError
 from nbo.tables.contract import close_matches
 
 Language = Literal["en", "zh"]
-SECTION_OF = {"horizon_months": "at_risk"}
+Channel = Literal["account_manager", "call_centre", "agent", "shop", "web", "direct_mail"]
+SECTION_OF = {("money", "horizon_months"): "at_risk"}
 """Where a key stands that two settings share."""
 
 
@@ -50,6 +51,31 @@ class ListSettings(BaseModel):
     language: Language = "en"
 
 
+class OffersSettings(BaseModel):
+    """How offers are counted and how many are shown.
+
+    Parameters
+    ----------
+    horizon_months : int
+        Months of margin that an offer is counted with.
+    alternatives : int
+        Offers shown to one account: two or three honest ones beat one.
+    channel : str
+        Through which the batch and the at-risk list would make their offers.
+    catalog, rules : str or None
+        Files of products and offers, and of the rules, relative to the workspace; None = those of
+        ``serving/offers/``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    horizon_months: int = Field(default=12, ge=1, le=120)
+    alternatives: int = Field(default=3, ge=1, le=10)
+    channel: Channel = "call_centre"
+    catalog: str | None = Field(default=None, min_length=1)
+    rules: str | None = Field(default=None, min_length=1)
+
+
 def value_settings(settings: Mapping[str, Any]) -> ValueSettings:
     """Read the value settings of a workspace; :class:`UsageError` names the key that is wrong."""
     at_risk, fields = section(settings, "at_risk"), section(settings, "money")
@@ -70,6 +96,11 @@ def list_settings(settings: Mapping[str, Any], language: str | None = None) -> L
     return validated(ListSettings, fields, "at_risk")
 
 
+def offers_settings(settings: Mapping[str, Any]) -> OffersSettings:
+    """Read the offers settings of a workspace; :class:`UsageError` names the key that is wrong."""
+    return validated(OffersSettings, section(settings, "offers"), "offers")
+
+
 def section(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
     """A copy of a table of ``nbo.toml``; empty where it is not there."""
     found = settings.get(name, {})
@@ -87,7 +118,7 @@ def validated(model: type[T], fields: Mapping[str, Any], place: str) -> T:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        place = SECTION_OF.get(name, place)
+        place = SECTION_OF.get((place, name), place)
         if first["type"] == "extra_forbidden":
             known = list(model.model_fields)
             raise UsageError(f"nbo.toml {place}.{name}: unknown key{close_matches(name, known)}") from None
