@@ -21,6 +21,8 @@ MAX_SECONDS = 4 * 3600
 FADE_TO = 0.25
 """Use on the last day of a traced leaver against before the decision."""
 DIAL_UP_PER_DAY = 1.1
+CONTRACT_IP_SHARE = 0.5
+"""Least share of far calls by own IP voice once a contract on it is signed; assumed."""
 
 
 @dataclass(frozen=True)
@@ -142,12 +144,13 @@ def destinations(rng: np.random.Generator, life: Life, account: Ints, week: Ints
 
 
 def dial_up_calls(rng: np.random.Generator, life: Life, days: Ints, factors: Floats) -> Part:
-    """Internet sessions by telephone, over the account's first line."""
+    """Internet sessions by telephone, over the account's first line, until it takes broadband."""
     people = life.population
     users = np.flatnonzero(people.dial_up)
     first = np.searchsorted(life.lines.account, users)
     leak = data_leak(life, days)[users]
-    rate = DIAL_UP_PER_DAY * factors[users] * active_lines(life, days)[first] * (1 - leak)
+    dials = active_lines(life, days)[first] & (days < life.takes.broadband_from[users][:, None])
+    rate = DIAL_UP_PER_DAY * factors[users] * dials * (1 - leak)
     counts = rng.poisson(rate).ravel()
     cell = np.repeat(np.arange(len(counts)), counts)
     account = users[cell // len(days)]
@@ -197,8 +200,9 @@ def routes(
     caller = salesman(life, account, day, rng)
     network = np.select([what == RIVAL_CODE, what == SALES_CALL], [rival, caller], catalog.OWN)
     own_ip = (outgoing == 1) & (what >= NATIONAL) & (what <= INTERNATIONAL)
-    own_ip &= rng.random(n) < people.ip_share[account]
-    card = people.employees[account] % 7 == 0
+    under_contract = np.where(day >= life.takes.ip_from[account], CONTRACT_IP_SHARE, 0.0)
+    own_ip &= rng.random(n) < np.maximum(people.ip_share[account], under_contract)
+    card = people.card[account] | (day >= life.takes.card_from[account])
     code = np.full(n, -1)
     code = np.where(own_ip, np.where(card, catalog.OWN_CARD, catalog.OWN_IP), code)
     code = np.where(what == DIAL_UP, np.where(account % 4 == 0, catalog.DIAL_UP_163, catalog.DIAL_UP), code)

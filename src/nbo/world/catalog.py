@@ -66,7 +66,7 @@ FIRST_RIVAL_IP, FIRST_SALES_LINE = 6, 11
 
 @dataclass(frozen=True)
 class Product:
-    """A product with its family, kind, names, and monthly fee in yuan."""
+    """A product with its family, kind, names, monthly fee, and what its use adds to the fee."""
 
     product_id: str
     family: str
@@ -74,7 +74,9 @@ class Product:
     name_en: str
     name_zh: str
     fee: int = 0
-    """Monthly fee of a line, fen."""
+    """Monthly fee, fen."""
+    use: int = 0
+    """Median monthly charge for use that no call record shows, fen."""
 
 
 PRODUCTS = (
@@ -86,26 +88,44 @@ PRODUCTS = (
     Product("leased", "data", "functional", "leased line", "专线", 100000),
     Product("phs", "mobile", "functional", "PHS", "小灵通", 2500),
     Product("lan", "data", "functional", "LAN broadband", "LAN宽带", 20000),
-    Product("wlan_adsl", "data", "functional", "WLAN and ADSL", "天翼通", 20000),
+    Product("wlan_adsl", "data", "functional", "WLAN and ADSL", "WLAN+ADSL", 20000),
+    Product("business_lan", "data", "functional", "business LAN", "商用LAN", 50000),
+    Product("broadband_trader", "data", "functional", "broadband for sole traders", "宽带个体户", 15000),
+    Product("sky_wing", "data", "functional", "Sky Wing wireless", "天翼通", 3000),
     Product("dial_up", "data", "functional", "dial-up", "拨号上网"),
     Product("trunk", "long_distance", "functional", "trunk long distance", "传统长途"),
     Product("ip_17909", "long_distance", "functional", "IP voice 17909", "17909 IP电话"),
     Product("card_96872", "long_distance", "functional", "business card 96872", "96872商务卡"),
-    Product("toll_free_800", "voice", "functional", "800", "800业务"),
-    Product("conference", "voice", "functional", "conference", "会议电话"),
-    Product("video", "voice", "functional", "video", "新视通"),
-    Product("city_mobility", "voice", "functional", "city mobility", "市话通"),
-    Product("group_mobile", "mobile", "functional", "group mobile", "集团CDMA"),
+    Product("aps", "voice", "functional", "APS", "APS", 1000),
+    Product("np", "voice", "functional", "number portability", "NP", 500),
+    Product("stock_link", "voice", "functional", "stock link", "股神通", 1500),
+    Product("change_at_will", "voice", "functional", "change at will", "随心改", 800),
+    Product("business_link", "voice", "functional", "business link", "商易通", 4000),
+    Product("toll_free_800", "voice", "functional", "800", "800业务", 0, 15000),
+    Product("conference", "voice", "functional", "conference", "会议电话", 0, 6000),
+    Product("video", "voice", "functional", "video", "新视通", 0, 25000),
+    Product("city_mobility", "voice", "functional", "city mobility", "市话通", 0, 1800),
+    Product("group_mobile", "mobile", "functional", "group mobile", "集团CDMA", 0, 10000),
     Product("long_time_space", "long_distance", "tariff", "long-talk tariff", "长话时空"),
     Product("hk_time_space", "long_distance", "tariff", "Hong Kong and Taiwan tariff", "港台时空"),
+    Product("prepaid", "long_distance", "tariff", "prepaid long distance", "长途预付"),
+    Product("volume_agreement", "long_distance", "tariff", "volume agreement", "长途协议"),
+    Product("adsl_light", "data", "tariff", "ADSL light", "ADSL轻松版"),
+    Product("adsl_classic", "data", "tariff", "ADSL classic", "ADSL经典版"),
+    Product("adsl_free", "data", "tariff", "ADSL free", "ADSL自由版"),
     Product("growth_plan", "bundle", "tariff", "growth plan", "商务常青"),
     Product("merchant_home", "bundle", "tariff", "merchant bundle", "商家乐"),
 )
 PRODUCT_IDS = [product.product_id for product in PRODUCTS]
 PSTN, ISDN, CENTREX, ADSL, BUSINESS_ADSL, LEASED, PHS = range(7)
+LAN, WLAN_ADSL, BUSINESS_LAN, BROADBAND_TRADER, SKY_WING = range(7, 12)
+IP_17909, CARD_96872 = PRODUCT_IDS.index("ip_17909"), PRODUCT_IDS.index("card_96872")
 GROWTH_PLAN = PRODUCT_IDS.index("growth_plan")
 VOICE_PRODUCTS = (PSTN, ISDN, CENTREX)
-DATA_PRODUCTS = (ADSL, BUSINESS_ADSL, LEASED)
+BROADBAND_PRODUCTS = (ADSL, BUSINESS_ADSL, LEASED, LAN, WLAN_ADSL, BUSINESS_LAN, BROADBAND_TRADER)
+DATA_PRODUCTS = (*BROADBAND_PRODUCTS, SKY_WING)
+LINE_PRODUCTS = (*VOICE_PRODUCTS, *DATA_PRODUCTS, PHS)
+"""What comes as a line; all other products are contracts alone."""
 
 BILL_FAMILIES = ("voice", "long_distance", "data", "mobile")
 COST_SHARE = (0.35, 0.30, 0.40, 0.45)

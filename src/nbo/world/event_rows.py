@@ -22,7 +22,7 @@ from nbo.world.columns import (
 )
 from nbo.world.config import WorldConfig
 from nbo.world.life import Life
-from nbo.world.money import Bills, Payments
+from nbo.world.money import FEES, Bills, Payments
 from nbo.world.numbers import PREFIXES
 from nbo.world.service import OUTCOMES
 from nbo.world.state_rows import accounts_of, keys
@@ -135,6 +135,17 @@ def payment_rows(life: Life, payments: Payments, month_start: int) -> pa.Table:
 
 
 def contract_rows(life: Life, config: WorldConfig) -> pa.Table:
+    """Main contracts and those on further products, numbered by day, the main one of a day last."""
+    main, further = main_contracts(life, config), further_contracts(life, config)
+    names = main.column_names
+    rows = pa.concat_tables([main, further.select(names)])
+    is_main = np.repeat([1, 0], [main.num_rows, further.num_rows])
+    order = np.lexsort((is_main, rows["event_date"].cast(pa.int32()).to_numpy()))
+    contract = ids("C", keys(life, np.arange(len(order))), 9)
+    return rows.take(pa.array(order)).add_column(0, "contract_id", contract)
+
+
+def main_contracts(life: Life, config: WorldConfig) -> pa.Table:
     rng = life.population.chunk.random(32)
     account, day, term, planned, plan = life.happenings.columns("contract", 5)
     inside = (day < config.end_day) & (day < life.end[account])
@@ -144,7 +155,6 @@ def contract_rows(life: Life, config: WorldConfig) -> pa.Table:
     base = np.rint(level * 4.5).astype(np.int64) * 1000
     return pa.table(
         {
-            "contract_id": ids("C", keys(life, np.arange(len(account))), 9),
             "account_id": accounts_of(life, account),
             "product_id": coded(np.where(plan > 0, catalog.GROWTH_PLAN, catalog.PSTN), catalog.PRODUCT_IDS),
             "event_date": dates(day),
@@ -154,6 +164,28 @@ def contract_rows(life: Life, config: WorldConfig) -> pa.Table:
             "fee_amount": money(fee),
             "plan_kind": coded(plan - 1, ["A", "B", "C"]),
             "plan_base_amount": money(base, plan > 0),
+        }
+    )
+
+
+def further_contracts(life: Life, config: WorldConfig) -> pa.Table:
+    """What was signed on further products; it reaches us within a day."""
+    takes = life.takes
+    inside = (takes.day < config.end_day) & (takes.day < life.end[takes.account])
+    account, day, product = takes.account[inside], takes.day[inside], takes.product[inside]
+    term, nothing = takes.term[inside], np.full(len(account), -1)
+    known = known_within(life.population.chunk.random(44), day, high_hours=24)
+    return pa.table(
+        {
+            "account_id": accounts_of(life, account),
+            "product_id": coded(product, catalog.PRODUCT_IDS),
+            "event_date": dates(day),
+            "known_time": stamps(known),
+            "term_months": whole(term, term >= 0),
+            "planned_end_date": dates(takes.planned[inside]),
+            "fee_amount": money(FEES[product]),
+            "plan_kind": coded(nothing, ["A", "B", "C"]),
+            "plan_base_amount": money(nothing, nothing >= 0),
         }
     )
 

@@ -1,8 +1,8 @@
 """The life of a chunk of accounts, week by week: who leaks, who leaves, what happened on the way."""
 
 from collections import defaultdict
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from nbo.world.columns import NEVER, Bools, Ints
 from nbo.world.config import Chunk, WorldConfig
 from nbo.world.population import Lines, Orders, Population, draw_lines, draw_population
 from nbo.world.state import WEEK, Happenings, State
+from nbo.world.takes import Takes, draw_takes
 from nbo.world.tuning import Tuning
 
 BURN_IN_WEEKS = 104
@@ -36,6 +37,8 @@ class Life:
         First day of suspension before an end by non-payment.
     line_end, line_reason : int array of shape (lines,)
         First day without the line (``NEVER``) and why.
+    takes : Takes
+        Products beyond the lines and the main contracts.
     """
 
     population: Population
@@ -58,6 +61,7 @@ class Life:
     line_end: Ints
     line_reason: Ints
     data_leaks: Bools
+    takes: Takes
     happenings: Happenings
 
     @property
@@ -79,10 +83,12 @@ def live(chunk: Chunk, config: WorldConfig, tuning: Tuning) -> Life:
     service.sign_first(state, first)
     matrices = live_weeks(state, config, first, weeks)
     end_lines(state)
+    takes, more, ordered = draw_takes(state, orders, matrices["activity"], config, first)
+    lines, line_end, line_reason = add_lines(state, more)
     return Life(
         population=population,
         lines=lines,
-        orders=orders,
+        orders=join_rows(orders, ordered),
         first_day=first,
         **matrices,
         decided=state.decided,
@@ -92,9 +98,10 @@ def live(chunk: Chunk, config: WorldConfig, tuning: Tuning) -> Life:
         gone=state.gone,
         gone_reason=state.gone_reason,
         suspended=suspensions(state),
-        line_end=state.line_end,
-        line_reason=state.line_reason,
+        line_end=line_end,
+        line_reason=line_reason,
         data_leaks=state.data_leaks,
+        takes=takes,
         happenings=state.happenings,
     )
 
@@ -146,6 +153,32 @@ def end_lines(state: State) -> None:
     planned = np.maximum(planned, np.minimum(state.decided[lines.account] + 1, account_end))
     planned = np.maximum(planned, np.minimum(lines.start + 1, account_end))
     ends = (account_end < NEVER) & (state.line_end > planned)
-    reason = np.where(state.leave < NEVER, state.cause, state.gone_reason)[lines.account]
+    reason = reasons(state)[lines.account]
     state.line_end = np.where(ends, planned, state.line_end)
     state.line_reason = np.where(ends, reason, state.line_reason)
+
+
+def reasons(state: State) -> Ints:
+    """Why each account ends, shape (accounts,)."""
+    return np.where(state.leave < NEVER, state.cause, state.gone_reason)
+
+
+def add_lines(state: State, more: Lines) -> tuple[Lines, Ints, Ints]:
+    """The lines that were taken, behind those each account has; they end with the account."""
+    lines = join_rows(state.lines, more)
+    order = np.argsort(lines.account, kind="stable")
+    end = np.concatenate([state.line_end, state.end[more.account]])
+    reason = np.concatenate([state.line_reason, reasons(state)[more.account]])
+    sorted_lines = Lines(**{f.name: getattr(lines, f.name)[order] for f in fields(Lines)})
+    return sorted_lines, end[order], reason[order]
+
+
+Rows = TypeVar("Rows", Lines, Orders)
+
+
+def join_rows(first: Rows, second: Rows) -> Rows:
+    """The rows of both, one after the other."""
+    columns = {
+        f.name: np.concatenate([getattr(first, f.name), getattr(second, f.name)]) for f in fields(first)
+    }
+    return type(first)(**columns)

@@ -21,6 +21,7 @@ FAMILY_OF_PRODUCT = np.array(
     ]
 )
 FEES = np.array([product.fee for product in catalog.PRODUCTS])
+USE = np.array([product.use for product in catalog.PRODUCTS])
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Payments:
 def bill(life: Life, calls: Calls, days: Ints, month: int) -> tuple[Bills, Payments]:
     """Bills dated the day after the month, from charges and fees, and their payments."""
     rng = life.population.chunk.random(15, month)
-    amounts = charged(life, calls) + fees(rng, life, days)
+    amounts = charged(life, calls) + fees(rng, life, days) + service_fees(life, days, month)
     account, family = np.nonzero(amounts > 0)
     amount = amounts[account, family]
     day = np.full(len(account), days[-1] + 1)
@@ -68,14 +69,30 @@ def charged(life: Life, calls: Calls) -> Ints:
 
 def fees(rng: np.random.Generator, life: Life, days: Ints) -> Ints:
     """Monthly fees of lines for the days in service; mobile use is a noisy multiple of its fee."""
-    n = life.population.count
     share = active_lines(life, days).mean(axis=1)
     fee = FEES[life.lines.product] * share
     fee = np.where(life.lines.product == catalog.PHS, fee * rng.lognormal(0.5, 0.3, len(fee)), fee)
-    family = FAMILY_OF_PRODUCT[life.lines.product]
+    return by_family(life.population.count, life.lines.account, life.lines.product, fee)
+
+
+def service_fees(life: Life, days: Ints, month: int) -> Ints:
+    """Monthly fees and use of what is held by contract alone, for the days held."""
+    rng = life.population.chunk.random(45, month)
+    spells = life.takes.spells
+    until = np.minimum(np.minimum(spells.until, life.end[spells.account]), days[-1] + 1)
+    share = np.clip(until - np.maximum(spells.since, days[0]), 0, len(days)) / len(days)
+    use = USE[spells.product] * rng.lognormal(0, 0.4, len(spells.product))
+    return by_family(
+        life.population.count, spells.account, spells.product, (FEES[spells.product] + use) * share
+    )
+
+
+def by_family(count: int, account: Ints, product: Ints, fee: Floats) -> Ints:
+    """Amounts summed by account and the family of their product, shape (count, families)."""
     width = len(catalog.BILL_FAMILIES)
-    total = np.bincount(life.lines.account * width + family, fee, minlength=n * width)
-    return np.rint(total.reshape(n, width)).astype(np.int64)
+    family = FAMILY_OF_PRODUCT[product]
+    total = np.bincount(account * width + family, fee, minlength=count * width)
+    return np.rint(total.reshape(count, width)).astype(np.int64)
 
 
 def pay(rng: np.random.Generator, life: Life, amount: Ints, bill_day: int) -> Payments:

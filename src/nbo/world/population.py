@@ -20,6 +20,10 @@ TRADER_EMPLOYEES = 3
 TRADER_SITES = (0.12, 0.58, 0.0, 0.05, 0.25)
 COMPANY_SITES = (0.38, 0.27, 0.05, 0.24, 0.06)
 MAX_LINES = 150
+NEW_CUSTOMER_DAYS = 180
+"""An account is of class X for so long."""
+ORDER_DAYS = (2, 21)
+"""Days from an order to its line, the last excluded."""
 CLASS_WORTH = (45.0, 16.0, 5.0)
 """Worth (calls a day weighted by long distance) from which an account is class A, B, C."""
 
@@ -50,14 +54,13 @@ class Lines:
 
 @dataclass(frozen=True)
 class Orders:
-    """Requests for a further line; ``line`` is -1 where the order was cancelled."""
+    """Requests for a line; those not ``done`` are cancelled on the day they are closed."""
 
     account: Ints
     product: Ints
     day: Ints
     closed: Ints
     done: Bools
-    line: Ints
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,12 @@ class Population:
     @property
     def count(self) -> int:
         return len(self.kind)
+
+    @property
+    def card(self) -> Bools:
+        """Whether own IP calls go by the business card, not by 17909."""
+        by_card: Bools = self.employees % 7 == 0
+        return by_card
 
 
 def draw_population(chunk: Chunk, config: WorldConfig, tuning: Tuning) -> Population:
@@ -249,29 +258,24 @@ def draw_lines(population: Population, config: WorldConfig, tuning: Tuning) -> t
 def with_orders(
     rng: np.random.Generator, population: Population, lines: Lines, config: WorldConfig, tuning: Tuning
 ) -> tuple[Lines, Orders]:
-    """Add the lines that are ordered during the run, then sort all by account and start."""
+    """Add the telephone lines that are ordered during the run, then sort all by account and start."""
     rate = tuning.order_per_month * config.months * (1 + 0.15 * np.sqrt(population.employees))
     account = np.repeat(np.arange(population.count), rng.poisson(rate))
-    product = rng.choice([catalog.PSTN, catalog.ADSL, catalog.PHS], len(account), p=[0.5, 0.35, 0.15])
     day = rng.integers(config.first_day, config.end_day, len(account))
-    closed = day + rng.integers(2, 21, len(account))
-    done = (rng.random(len(account)) < 0.88) & (day > population.join[account] + 10)
+    closed = day + rng.integers(*ORDER_DAYS, len(account))
+    done = (rng.random(len(account)) < tuning.order_done_share) & (day > population.join[account] + 10)
     valid = day > population.join[account]
-    account, product, day, closed = account[valid], product[valid], day[valid], closed[valid]
-    done = done[valid]
+    account, day, closed, done = account[valid], day[valid], closed[valid], done[valid]
+    product = np.full(len(account), catalog.PSTN)
     all_account = np.concatenate([lines.account, account[done]])
     all_start = np.concatenate([lines.start, closed[done]])
     all_product = np.concatenate([lines.product, product[done]])
     first = np.zeros(len(all_account), dtype=np.int64)
     first[len(lines.account) :] = 1
     order = np.lexsort((all_product, all_start, first, all_account))
-    position = np.empty(len(order), dtype=np.int64)
-    position[order] = np.arange(len(order))
-    line = np.full(len(account), -1)
-    line[done] = position[len(lines.account) :]
     sites = place_lines(rng, population, all_account[order])
     made = Lines(all_account[order], sites, all_product[order], np.minimum(all_start[order], NEVER))
-    return made, Orders(account, product, day, closed, done, line)
+    return made, Orders(account, product, day, closed, done)
 
 
 def place_lines(rng: np.random.Generator, population: Population, account: Ints) -> Ints:

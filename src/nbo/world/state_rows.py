@@ -20,8 +20,8 @@ from nbo.world.columns import (
 from nbo.world.config import WorldConfig
 from nbo.world.life import Life
 from nbo.world.names import MANAGERS, account_names, person_names
+from nbo.world.population import NEW_CUSTOMER_DAYS
 
-NEW_CUSTOMER_DAYS = 180
 ROWS_PER_CHUNK = 100_000
 """Numbers reserved per chunk for keys of lines, sites, tickets and the like."""
 SCOPES = ["all", "call_centre", "direct_mail"]

@@ -56,7 +56,22 @@ class Tuning:
     contact_per_week: float = 0.012
     opt_out_per_week: float = 0.0008
     manager_change_per_week: float = 0.004
-    order_per_month: float = 0.012
+    order_per_month: float = 0.006
+    order_done_share: float = 0.88
+
+    # Taking products: what appeals to whom stands in wants.py.
+    take_rate: float = 0.85
+    take_by_cause: float = 1.0
+    take_by_held: float = 1.0
+    take_by_growth: float = 1.0
+    take_by_account: float = 0.5
+    take_by_family: float = 0.6
+    take_most_per_month: float = 0.3
+    take_second_broadband: float = 0.08
+    take_when_new: float = 1.8
+    holding_months: float = 14.0
+    resign_share: float = 0.9
+    newcomer_month: int = 6
 
     # Noise in use: autoregressive log factors and steps of business.
     activity_sd: float = 0.09
