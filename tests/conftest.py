@@ -6,10 +6,15 @@ the test fails instead. With ``CI=true`` any skipped test fails the run.
 """
 
 import os
+import pwd
+import secrets
 import shutil
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 import pyarrow as pa
@@ -28,10 +33,17 @@ def _bench_data() -> str | None:
     return None if folder.is_dir() else "no folder ../shared/data; name another one by NBO_BENCH_DATA"
 
 
+def postgres_programs() -> Path | None:
+    """The folder of ``initdb`` and ``pg_ctl``, newest version first; Debian keeps it off PATH."""
+    if found := shutil.which("initdb"):
+        return Path(found).resolve().parent
+    installed = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    newest = sorted(installed, key=lambda path: float(path.parts[-3]), reverse=True)
+    return newest[0].parent if newest else None
+
+
 def _postgres() -> str | None:
-    if os.environ.get("NBO_TEST_POSTGRES") or shutil.which("initdb"):
-        return None
-    if any(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+    if os.environ.get("NBO_TEST_POSTGRES") or postgres_programs():
         return None
     return "no initdb; install postgresql or name a server by NBO_TEST_POSTGRES"
 
@@ -185,3 +197,74 @@ def random_store(
         return store_from_tables(folder, random_tables(seed), end_day=FIRST_DAY + DAYS)
 
     return made
+
+
+class PostgresServer:
+    """A server of the tests' own, which they may stop; reached by a socket in its folder."""
+
+    def __init__(self, folder: Path, programs: Path) -> None:
+        self.folder = folder
+        self.programs = programs
+        self.password = secrets.token_hex(8)
+        # The programs refuse to run as root.
+        names = [user.pw_name for user in pwd.getpwall()]
+        self.user = None if os.getuid() else "postgres" if "postgres" in names else "nobody"
+        (folder / "password").write_text(self.password, encoding="utf-8")
+        if self.user:
+            for path in (folder, folder / "password"):
+                shutil.chown(path, self.user)
+        self.run("initdb", "-U", "nbo", "-A", "scram-sha-256", f"--pwfile={folder}/password", "-N",
+                 "-E", "UTF8", "--locale=C")  # fmt: skip
+        self.start()
+
+    def run(self, program: str, *words: str) -> None:
+        command = [self.programs / program, "-D", self.folder / "data", *words]
+        with (self.folder / f"{program}.txt").open("w") as said:
+            done = subprocess.run(
+                command, user=self.user, cwd=self.folder, stdout=said, stderr=said, check=False
+            )
+        assert done.returncode == 0, (self.folder / f"{program}.txt").read_text()
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self.run("pg_ctl", "start", "-w", "-l", f"{self.folder}/server.txt",
+                 "-o", f"-k {self.folder} -c listen_addresses='' -c fsync=off")  # fmt: skip
+
+    def stop(self) -> None:
+        """Stop it at once, as a crash would: connections break, commits stay."""
+        self.run("pg_ctl", "stop", "-w", "-m", "immediate")
+
+    def runs(self) -> bool:
+        return (self.folder / "data" / "postmaster.pid").exists()
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql+psycopg://nbo:{self.password}@/{database}?host={self.folder}"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A server that the test may stop; it starts it again before it ends."""
+    programs = postgres_programs()
+    if programs is None:
+        pytest.skip("needs initdb: only a server of the tests' own may be stopped")
+    with tempfile.TemporaryDirectory(prefix="nbo-postgres-", ignore_cleanup_errors=True) as folder:
+        server = PostgresServer(Path(folder), programs)
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a new database: on the server that NBO_TEST_POSTGRES names, else on one of our own."""
+    import psycopg
+
+    named = os.environ.get("NBO_TEST_POSTGRES")
+    address = named or request.getfixturevalue("postgres_server").url()
+    parts = urlsplit(address)
+    database = f"nbo_test_{secrets.token_hex(6)}"
+    admin = address.replace("+psycopg", "", 1)
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {database}")
+    yield urlunsplit(parts._replace(path=f"/{database}"))
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {database} WITH (FORCE)")

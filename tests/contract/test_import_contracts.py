@@ -31,7 +31,18 @@ BREAKINGS = {
     "features builds with mlflow": ("src/nbo/features", "import mlflow.tracking", "Only nbo.tracking"),
     "serving imports mlflow": ("serving", "import mlflow", "The server process imports mlflow by no path"),
     "tables imports duckdb": ("src/nbo/tables", "import duckdb", "Only nbo.engine imports duckdb"),
+    "serving imports sqlalchemy": (
+        "serving",
+        "import sqlalchemy",
+        "Only nbo.decisions.log imports sqlalchemy",
+    ),
+    "a decision is migrated": (
+        "src/nbo/decisions",
+        "from alembic import op",
+        "Only nbo.decisions.log imports",
+    ),
     "evaluation imports lightgbm": ("src/nbo/evaluation", "import lightgbm", "Only nbo.bundle"),
+    "a model imports implicit": ("src/nbo/models", "import implicit", "Only nbo.models.peers imports"),
     "a bundle is pickled": ("src/nbo/bundle", "from pickle import loads", "Nothing imports pickle"),
 }
 

@@ -1,6 +1,4 @@
-"""From scores to what people do: the at-risk list, and why."""
+"""From scores to what people do: the at-risk list and why, recommendations, the decision log.
 
-from nbo.decisions.at_risk import AtRiskList, at_risk
-from nbo.decisions.scoring import ScoreRun, score_accounts
-
-__all__ = ["AtRiskList", "ScoreRun", "at_risk", "score_accounts"]
+Nothing is imported here: the log and the server must not load a model library to be imported.
+"""
