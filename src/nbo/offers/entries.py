@@ -194,6 +194,7 @@ class ProductEntry(Entry):
     requires: Names = ()
     cannibalises: Shares = Field(default_factory=dict)
     takes_over: BillFamily = None
+    offered: Flag = True
     starts: Day = None
     ends: Day = None
 

@@ -300,7 +300,7 @@ def built(draft: Draft, head: Head) -> Catalog:
     ]
     explicit = {item.product for item in draft.offers.values()}
     for name, product in products.items():
-        if name not in explicit:
+        if name not in explicit and draft.products[name].offered:
             offers.append(Offer.of(product, words(draft.products[name].pitch)))
     return Catalog.of(head.currency, head.minor_digits, products.values(), offers)
 

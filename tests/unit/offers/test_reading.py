@@ -578,10 +578,15 @@ PRODUCTS = [
 ]  # fmt: skip
 
 
+def test_a_product_that_comes_with_another_is_held_and_not_offered(house: Catalog) -> None:
+    assert {"trunk", "dial_up"} <= set(house.products)
+    assert not {"trunk", "dial_up"} & {offer.product.product_id for offer in house.offers}
+
+
 def test_the_catalog_of_the_house_has_every_product_and_no_problem(house: Catalog) -> None:
     assert catalog_problems(DEFAULT, AsOf.parse("2025-02-01")) == []
     assert sorted(house.products) == sorted(PRODUCTS)
-    assert {offer.product.product_id for offer in house.offers} == set(PRODUCTS)
+    assert {offer.product.product_id for offer in house.offers} == set(PRODUCTS) - {"trunk", "dial_up"}
     assert 40 <= len(house.offers) <= 60
 
 
