@@ -1,42 +1,36 @@
 """The churn run: months, features, parameters, fit, held-out evaluation, bundle, record."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
 from nbo.asof import AsOf
-from nbo.bundle import Bundle, BundleParts, Releases, Vocabulary, parsed_booster, write_bundle
-from nbo.errors import BundleError, DataError
+from nbo.bundle import Bundle, Vocabulary
 from nbo.features import CompiledFeatures, compile_features
-from nbo.keys import bundle_key
 from nbo.labels import Labels, SlicePlan, churn_labels, plan_slices
 from nbo.models.card import FEWEST_LEAVERS, against_champion, held_out_card, medians, metrics_of
 from nbo.models.churn import FittedModel, fit_churn
 from nbo.models.config import ChurnConfig
 from nbo.models.data import TrainingData
 from nbo.models.slices import LabelledRows, labelled_rows
-from nbo.models.tuning import tune
-from nbo.report import charts_for_tracking
 from nbo.tables.store import Store
 from nbo.tracking import Tracking
 from nbo.workspace import Workspace
+from training.runs import (
+    GOLDEN_ROWS,
+    Outcome,
+    Progress,
+    compared_with_release,
+    in_memory,
+    left_behind,
+    never_known,
+    provenance,
+    searched,
+)
 
-Progress = Callable[[str], None]
-GOLDEN_ROWS = 20
 ORDER_METRICS = ("auc", "average_precision", "lift_at_10")
-LIBRARIES = ("lightgbm", "scikit-learn", "optuna", "numpy", "pyarrow", "duckdb", "nbo")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run left: the bundle, its metadata, and where MLflow recorded it."""
-
-    bundle_id: str
-    metadata: dict[str, Any]
-    run_id: str
 
 
 @dataclass(frozen=True)
@@ -77,19 +71,10 @@ def run(
     card = held_out_card(draft, holdout.rows, metadata["medians"], config.seed)
     metadata.update(card, notes=[*metadata["notes"], *card["notes"]])
     metadata["metrics"]["train_out_of_fold"] = out_of_fold_metrics(data, fitted, config.seed)
-    metadata["champion"] = compared_with_release(workspace, store, draft, holdout, config)
-    parts = BundleParts(
-        model=config.model,
-        features=compiled,
-        vocabulary=vocabulary,
-        boosters=list(fitted.boosters),
-        calibrator=fitted.calibrator,
-        metadata=metadata,
-        golden_rows=train.rows.rows.slice(0, GOLDEN_ROWS),
+    metadata["champion"] = compared_with_release(
+        workspace, draft, lambda champion: against(champion, draft, store, holdout, config)
     )
-    bundle_id = write_bundle(workspace.root / "bundles", parts, bundle_key(workspace.root))
-    progress("recording the run in MLflow")
-    return Outcome(bundle_id, metadata, recorded(tracking, workspace, bundle_id, metadata))
+    return left_behind(workspace, tracking, draft, fitted, train.rows.rows.slice(0, GOLDEN_ROWS), progress)
 
 
 def search(config: ChurnConfig, workspace: Workspace, store: Store, progress: Progress) -> dict[str, Any]:
@@ -156,15 +141,6 @@ def training_data(rows: LabelledRows, vocabulary: Vocabulary, compiled: Compiled
     )
 
 
-def searched(data: TrainingData, config: ChurnConfig, progress: Progress) -> dict[str, Any]:
-    """Parameters found by tuning; none where there are too few leavers."""
-
-    def told(done: int, wanted: int, best: float | None) -> None:
-        progress(f"tuning: {done} of {wanted} trials" + ("" if best is None else f", log loss {best:.4f}"))
-
-    return tune(data, config.tuning, told, booster=config.booster).parameters
-
-
 def out_of_fold_metrics(data: TrainingData, fitted: FittedModel, seed: int) -> dict[str, Any]:
     """How well the order of the training rows was found by boosters that never saw their accounts.
 
@@ -188,72 +164,19 @@ def described(
 ) -> dict[str, Any]:
     """Where the model comes from: the part of the metadata that is known before it is judged."""
     return {
-        "model": config.model,
-        "purpose": config.purpose,
+        **provenance(config, store, compiled, fitted, tuned),
         "as_of_slices": {"train": train.dates, "holdout": holdout.dates},
-        "config": config.model_dump(mode="json"),
-        "store_id": store.store_id,
-        "currency": store.currency,
-        "feature_hash": compiled.hash,
         "rows": len(train.rows.label),
         "positives": train.rows.positives,
         "accounts": len(np.unique(train.rows.account_ids)),
         "censored": {str(item.as_of): item.censored for item in (*train.labels, *holdout.labels)},
-        "parameters": fitted.parameters,
-        "tuned": tuned,
-        "cautions": list(fitted.cautions),
-        "notes": list(fitted.notes),
-        "null_features": never_known(train.rows, compiled),
-        "versions": {name: version(name) for name in LIBRARIES},
+        "null_features": never_known([train.rows.rows], compiled),
     }
 
 
-def never_known(rows: LabelledRows, compiled: CompiledFeatures) -> dict[str, str]:
-    """Features without any value in the training months, and why that can be."""
-    return {
-        feature.name: feature.null_means
-        for feature in compiled.features
-        if rows.rows[feature.name].null_count == rows.rows.num_rows
-    }
-
-
-def in_memory(
-    compiled: CompiledFeatures, vocabulary: Vocabulary, fitted: FittedModel, metadata: dict[str, Any]
-) -> Bundle:
-    """The model as it will be loaded, before it has an id."""
-    boosters = tuple(parsed_booster(text, compiled.names) for text in fitted.boosters)
-    return Bundle("", metadata["model"], compiled, vocabulary, boosters, fitted.calibrator, metadata)
-
-
-def compared_with_release(
-    workspace: Workspace, store: Store, draft: Bundle, holdout: Months, config: ChurnConfig
-) -> dict[str, Any] | None:
-    """The release on the same held-out accounts, so that promotion can tell better from worse."""
-    releases = Releases(workspace.root)
-    if releases.current(config.model) is None:
-        return None
-    try:
-        champion = releases.load(config.model, bundle_key(workspace.root))
-        labelled = [(item.as_of, item.table) for item in holdout.labels]
-        theirs = labelled_rows(store, champion.features, labelled)
-        return against_champion(champion, draft, theirs, holdout.rows, config.seed)
-    except (BundleError, DataError) as error:
-        draft.metadata["notes"].append(f"the release could not be compared: {error}")
-        return None
-
-
-def recorded(tracking: Tracking, workspace: Workspace, bundle_id: str, metadata: dict[str, Any]) -> str:
-    """The run in MLflow: config, hashes, metrics with intervals, plots, the bundle."""
-    with tracking.run(metadata["model"], f"{metadata['model']}-{bundle_id}") as record:
-        record.log_config(metadata["config"])
-        record.log_tags(
-            {name: str(metadata[name]) for name in ("store_id", "feature_hash", "purpose", "tuned")}
-        )
-        record.log_tags({"bundle_id": bundle_id})
-        record.log_metrics(metadata["metrics"]["holdout"], prefix="holdout_")
-        for date, metrics in metadata["metrics"]["slices"].items():
-            record.log_metrics(metrics, prefix="holdout_", as_of=AsOf.parse(date))
-        for name, text in charts_for_tracking(metadata).items():
-            record.log_text(text, f"charts/{name}")
-        record.log_folder(workspace.root / "bundles" / bundle_id, "bundle")
-        return record.run_id
+def against(
+    champion: Bundle, draft: Bundle, store: Store, holdout: Months, config: ChurnConfig
+) -> dict[str, Any]:
+    """The draft against a champion on the same held-out accounts."""
+    theirs = labelled_rows(store, champion.features, [(item.as_of, item.table) for item in holdout.labels])
+    return against_champion(champion, draft, theirs, holdout.rows, config.seed)

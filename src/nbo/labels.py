@@ -1,4 +1,4 @@
-"""Who left: the only module that reads past the decision date.
+"""Who left, and who took which product: the only module that reads past the decision date.
 
 An account is in the population at ``as_of`` if at least one of its lines is active then, as
 visible then. It left if all those lines have ended by the end of the label window, the last of
@@ -9,6 +9,11 @@ them inside it, by choice::
 Accounts that are gone by then but lost a line not by choice, or were gone before the window opened,
 are censored: they are neither leavers nor stayers, so they are in no training set. A supplied
 ``labels`` table overrides what the lines say; what it told already at ``as_of`` is history.
+
+An account of the population takes a product that it does not hold at ``as_of`` if it signs a
+contract on it, or a line of it becomes active for the first time, within the label window. Where
+that happened earlier, in the gap or before ``as_of`` and told late, the pair is censored: nothing
+can be taken twice.
 """
 
 from collections.abc import Sequence
@@ -18,8 +23,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nbo.asof import AsOf, LabelWindow, month_starts, visible_sql
+from nbo.customers.holdings import ACQUIRED_SQL, HOLDINGS_SQL
 from nbo.engine import literal
 from nbo.errors import DataError
+from nbo.features.parameters import bind
+from nbo.features.plan import POPULATION
 from nbo.tables.state_tables import INVOLUNTARY_REASONS
 from nbo.tables.store import FLOW_TABLES, Store
 
@@ -71,6 +79,18 @@ FROM (SELECT DISTINCT account_id FROM active) AS population
 LEFT JOIN told ON told.account_id = population.account_id ORDER BY 1"""
 )
 
+# What was visible at the date is history: of what is left, the first day decides.
+TAKE_UPS = f"""
+WITH {POPULATION},
+acquired AS (
+  SELECT account_id, product_id, min(day) AS first_day FROM ({ACQUIRED_SQL})
+  WHERE day < $window_end AND NOT ({visible_sql("day")}) GROUP BY account_id, product_id)
+SELECT acquired.account_id, acquired.product_id, first_day >= $window_start AS taken
+FROM acquired JOIN population ON population.account_id = acquired.account_id
+LEFT JOIN ({HOLDINGS_SQL}) AS held
+  ON held.account_id = acquired.account_id AND held.product_id = acquired.product_id
+WHERE held.product_id IS NULL ORDER BY 1, 2"""
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -95,6 +115,47 @@ class Labels:
         return int(pc.sum(self.table["label"]).as_py() or 0)
 
 
+@dataclass(frozen=True)
+class TakeUps:
+    """Products taken in one slice, by accounts of its population that did not hold them.
+
+    Parameters
+    ----------
+    as_of : AsOf
+    taken : pa.Table
+        ``account_id`` and ``product_id``, string, of the take-ups, sorted by both.
+    censored : pa.Table
+        The same columns: pairs that were taken before the window opened.
+    """
+
+    as_of: AsOf
+    taken: pa.Table
+    censored: pa.Table
+
+
+def take_ups(store: Store, as_of: AsOf, window: LabelWindow, known_by: AsOf | None = None) -> TakeUps:
+    """Who of the population at ``as_of`` took which product within the label window.
+
+    Parameters
+    ----------
+    window : LabelWindow
+        Gap and horizon in days.
+    known_by : AsOf or None
+        Only what had reached us by then; None = by the end of the data.
+
+    Raises
+    ------
+    DataError
+        The label window reaches past the newest complete day.
+    """
+    values = {**window_values(store, as_of, window, known_by), "accounts": "TRUE"}
+    with store.connect() as engine:
+        pairs = engine.query(bind(TAKE_UPS, values))
+    taken = pairs["taken"]
+    pairs = pairs.drop_columns(["taken"])
+    return TakeUps(as_of, pairs.filter(taken), pairs.filter(pc.invert(taken)))
+
+
 def churn_labels(store: Store, as_of: AsOf, window: LabelWindow, known_by: AsOf | None = None) -> Labels:
     """Who of the population at ``as_of`` left within the label window.
 
@@ -112,6 +173,16 @@ def churn_labels(store: Store, as_of: AsOf, window: LabelWindow, known_by: AsOf 
     DataError
         The label window reaches past the newest complete day.
     """
+    reasons = ", ".join(literal(reason) for reason in INVOLUNTARY_REASONS)
+    values = {**window_values(store, as_of, window, known_by), "involuntary": f"({reasons})"}
+    sql = BY_LABELS if store.has("labels") else BY_LINES
+    with store.connect() as engine:
+        outcomes = engine.query(bind(sql, values))
+    return from_outcomes(as_of, outcomes)
+
+
+def window_values(store: Store, as_of: AsOf, window: LabelWindow, known_by: AsOf | None) -> dict[str, str]:
+    """The parameters that name the date, the label window, and what was known of it."""
     start, end = window.bounds(as_of)
     if end > store.end_day:
         raise DataError(
@@ -120,19 +191,12 @@ def churn_labels(store: Store, as_of: AsOf, window: LabelWindow, known_by: AsOf 
             f"{AsOf(end)}",
             next_step=f"Choose an as_of up to {AsOf(store.end_day - window.gap_days - window.horizon_days)}",
         )
-    values = {
-        "$as_of": str(as_of.day),
-        "$window_start": str(start),
-        "$window_end": str(end),
-        "$known_by": str((known_by or store.latest).day),
-        "$involuntary": "(" + ", ".join(literal(reason) for reason in INVOLUNTARY_REASONS) + ")",
+    return {
+        "as_of": str(as_of.day),
+        "window_start": str(start),
+        "window_end": str(end),
+        "known_by": str((known_by or store.latest).day),
     }
-    sql = BY_LABELS if store.has("labels") else BY_LINES
-    for name, value in values.items():
-        sql = sql.replace(name, value)
-    with store.connect() as engine:
-        outcomes = engine.query(sql)
-    return from_outcomes(as_of, outcomes)
 
 
 def from_outcomes(as_of: AsOf, outcomes: pa.Table) -> Labels:

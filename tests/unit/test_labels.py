@@ -1,4 +1,4 @@
-"""Who left: every boundary of population, gap, window and knowledge, by hand.
+"""Who left, and who took what: every boundary of population, gap, window and knowledge, by hand.
 
 The decision date is day 20,000, the gap 7 days, the horizon 30: the window is [20007, 20037).
 """
@@ -12,7 +12,8 @@ import pytest
 
 from nbo.asof import AsOf, LabelWindow, day_of
 from nbo.errors import DataError
-from nbo.labels import Labels, churn_labels, history_start, plan_slices
+from nbo.features.leaks import permute_future
+from nbo.labels import Labels, TakeUps, churn_labels, history_start, plan_slices, take_ups
 from nbo.tables.direct import store_from_tables
 from nbo.tables.store import Store
 
@@ -293,6 +294,171 @@ def test_nobody_left_is_no_positive(tmp_path: Path) -> None:
     store = store_from_tables(tmp_path / "store", {"lines": line_rows({"A": [[OLD]]})}, end_day=END_DAY)
     labels = churn_labels(store, AS_OF, WINDOW)
     assert (labels.positives, labels.censored, labels.table.num_rows) == (0, {}, 1)
+
+
+# Take-ups
+
+TAKEN, CENSORED = "taken", "censored"
+HOME = (19_000, 19_000, "active", "pstn")
+"""A line that keeps the account in the population."""
+ProductChange = tuple[int, int, str, str]
+"""valid_day, known_day, state, product."""
+Signing = tuple[int, int, int | None]
+"""event_day, known_day, planned_end_day of a contract on the product adsl."""
+
+
+def adsl(day: int, known: int | None = None, state: str = "active") -> ProductChange:
+    return (day, day if known is None else known, state, "adsl")
+
+
+def signed(day: int, known: int | None = None, until: int | None = 21_000) -> Signing:
+    return (day, day if known is None else known, until)
+
+
+# fmt: off
+TAKES: dict[str, tuple[str, Sequence[Sequence[ProductChange]], Sequence[Signing]]] = {
+    # What became of the pair (account, adsl): outcome, lines, contracts.
+    "nothing happens": (ABSENT, [[HOME]], []),
+    "line on the first day of the window": (TAKEN, [[HOME], [adsl(20_007)]], []),
+    "line on the last day of the window": (TAKEN, [[HOME], [adsl(20_036)]], []),
+    "line the day after the window": (ABSENT, [[HOME], [adsl(20_037)]], []),
+    "line in the gap": (CENSORED, [[HOME], [adsl(20_006)]], []),
+    "line on the date": (CENSORED, [[HOME], [adsl(20_000)]], []),
+    "line before the date, known late": (CENSORED, [[HOME], [adsl(19_990, 20_001)]], []),
+    "line before the date, known in time": (ABSENT, [[HOME], [adsl(19_999, 20_000)]], []),
+    "line known long after": (TAKEN, [[HOME], [adsl(20_010, 20_100)]], []),
+    "line suspended first, active later": (
+        TAKEN, [[HOME], [adsl(20_001, state="suspended"), adsl(20_010)]], []),
+    "line taken and ended": (TAKEN, [[HOME], [adsl(20_010), adsl(20_020, state="ended")]], []),
+    "line active by an error of the day": (
+        ABSENT, [[HOME], [adsl(20_010, 20_011), adsl(20_010, 20_015, "suspended")]], []),
+    "line held, another of the product in the window": (ABSENT, [[HOME], [adsl(19_000)], [adsl(20_010)]], []),
+    "line ended long ago, another in the window": (
+        TAKEN, [[HOME], [adsl(19_000), adsl(19_500, state="ended")], [adsl(20_010)]], []),
+    "line suspended on the date, active again": (
+        ABSENT, [[HOME], [adsl(19_000), adsl(19_990, state="suspended"), adsl(20_010)]], []),
+    "line becomes the product": (TAKEN, [[HOME], [(19_000, 19_000, "active", "isdn"), adsl(20_010)]], []),
+    "line in the gap, another in the window": (CENSORED, [[HOME], [adsl(20_003)], [adsl(20_010)]], []),
+    "contract on the first day of the window": (TAKEN, [[HOME]], [signed(20_007)]),
+    "contract on the last day of the window": (TAKEN, [[HOME]], [signed(20_036)]),
+    "contract the day after the window": (ABSENT, [[HOME]], [signed(20_037)]),
+    "contract in the gap": (CENSORED, [[HOME]], [signed(20_006)]),
+    "contract in the gap, line in the window": (CENSORED, [[HOME], [adsl(20_010)]], [signed(20_003)]),
+    "contract in the window, line after": (TAKEN, [[HOME], [adsl(20_050)]], [signed(20_030)]),
+    "contract before the date, known late": (CENSORED, [[HOME]], [signed(19_990, 20_001)]),
+    "contract runs on the date, renewed": (ABSENT, [[HOME]], [signed(19_500), signed(20_010)]),
+    "contract ran out, signed again": (TAKEN, [[HOME]], [signed(19_000, until=19_500), signed(20_010)]),
+    "contract and line together": (TAKEN, [[HOME], [adsl(20_012)]], [signed(20_010)]),
+    "not in the population": (ABSENT, [[(19_000, 19_000, "suspended", "pstn")], [adsl(20_010)]], []),
+}
+# fmt: on
+
+
+def take_up_tables(
+    cases: dict[str, tuple[str, Sequence[Sequence[ProductChange]], Sequence[Signing]]],
+) -> dict[str, pa.Table]:
+    changes = [
+        (f"{account}/{number}", account, *change)
+        for account, (_, lines, _) in cases.items()
+        for number, several in enumerate(lines)
+        for change in several
+    ]
+    signings = [
+        (f"{account}/{number}", account, "adsl", *told)
+        for account, (_, _, several) in cases.items()
+        for number, told in enumerate(several)
+    ]
+    texts, day = pa.string(), pa.int32()
+    return {
+        "lines": table_of(
+            changes,
+            {"line_id": texts, "account_id": texts, "valid_day": day, "known_day": day, "state": texts}
+            | {"product_id": texts},
+        ),
+        "contracts": table_of(
+            signings,
+            {"contract_id": texts, "account_id": texts, "product_id": texts, "event_day": day}
+            | {"known_day": day, "planned_end_day": day},
+        ),
+    }
+
+
+def table_of(rows: Sequence[tuple[object, ...]], columns: dict[str, pa.DataType]) -> pa.Table:
+    return pa.table(
+        {name: pa.array([row[k] for row in rows], kind) for k, (name, kind) in enumerate(columns.items())}
+    )
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return store_from_tables(
+        tmp_path_factory.mktemp("takes") / "store", take_up_tables(TAKES), end_day=END_DAY
+    )
+
+
+@pytest.fixture(scope="module")
+def taken(shop: Store) -> TakeUps:
+    return take_ups(shop, AS_OF, WINDOW)
+
+
+def pairs(table: pa.Table) -> list[tuple[str, str]]:
+    return [(row["account_id"], row["product_id"]) for row in table.to_pylist()]
+
+
+def fate(found: TakeUps, account: str, product: str = "adsl") -> str:
+    took, before = (account, product) in pairs(found.taken), (account, product) in pairs(found.censored)
+    assert not (took and before)
+    return TAKEN if took else CENSORED if before else ABSENT
+
+
+@pytest.mark.parametrize("account", TAKES)
+def test_a_take_up_follows_from_lines_and_contracts(taken: TakeUps, account: str) -> None:
+    assert fate(taken, account) == TAKES[account][0]
+
+
+def test_take_ups_are_sorted_pairs_and_each_counts_once(taken: TakeUps) -> None:
+    for table in (taken.taken, taken.censored):
+        assert pairs(table) == sorted(set(pairs(table)))
+        assert table.schema.names == ["account_id", "product_id"]
+    assert {product for _, product in pairs(taken.taken)} == {"adsl"}
+
+
+@pytest.mark.parametrize("known_by", [20_099, 20_100])
+def test_only_take_ups_that_had_reached_us_by_the_given_date_count(shop: Store, known_by: int) -> None:
+    found = take_ups(shop, AS_OF, WINDOW, AsOf(known_by))
+    assert fate(found, "line known long after") == (TAKEN if known_by == 20_100 else ABSENT)
+    assert fate(found, "line on the first day of the window") == TAKEN
+
+
+def test_a_correction_of_a_take_up_counts_from_the_day_it_is_known(shop: Store) -> None:
+    account = "line active by an error of the day"
+    assert fate(take_ups(shop, AS_OF, WINDOW, AsOf(20_014)), account) == TAKEN
+    assert fate(take_ups(shop, AS_OF, WINDOW, AsOf(20_015)), account) == ABSENT
+
+
+def test_a_window_of_take_ups_may_end_with_the_data_and_not_a_day_later(tmp_path: Path) -> None:
+    tables = take_up_tables({"A": (TAKEN, [[HOME], [adsl(20_036)]], [])})
+    assert (
+        take_ups(store_from_tables(tmp_path / "a", tables, end_day=20_037), AS_OF, WINDOW).taken.num_rows == 1
+    )
+    with pytest.raises(DataError, match="label window of 2024-10-04: expected an end by 2024-11-09"):
+        take_ups(store_from_tables(tmp_path / "b", tables, end_day=20_036), AS_OF, WINDOW)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_take_ups_read_nothing_after_their_window_or_known_after_their_limit(
+    seed: int, random_store: Callable[[int], Store], tmp_path: Path
+) -> None:
+    store = random_store(seed)
+    as_of, window = store.latest.back(100), LabelWindow(gap_days=5, horizon_days=50)
+    known_by = AsOf(as_of.day + 60)
+    changed = permute_future(
+        store, tmp_path / "changed", event_cut=window.bounds(as_of)[1], known_cut=known_by.day, seed=seed
+    )
+    before, after = (take_ups(one, as_of, window, known_by) for one in (store, changed))
+    assert before.taken.num_rows > 0
+    assert before.taken.equals(after.taken)
+    assert before.censored.equals(after.censored)
 
 
 # Slices

@@ -94,6 +94,36 @@ class Vocabulary:
                 matrix[:, position] = numbers(rows, feature)
         return matrix
 
+    def decode(
+        self, matrix: Matrix, features: Sequence[CompiledFeature]
+    ) -> list[dict[str, float | str | None]]:
+        """The raw values of encoded rows by name; a code never seen in training is None.
+
+        Examples
+        --------
+        >>> from nbo.tables.contract import Words
+        >>> no = Words("", "")
+        >>> kind = CompiledFeature("kind", "category", "code", "f", no, no, (), frozenset(), "")
+        >>> Vocabulary({"kind": ("shop", "firm")}).decode(np.array([[1.0], [2.0]]), [kind])
+        [{'kind': 'firm'}, {'kind': None}]
+        """
+        return [
+            {
+                feature.name: self.decoded(float(value), feature)
+                for feature, value in zip(features, row, strict=True)
+            }
+            for row in matrix
+        ]
+
+    def decoded(self, value: float, feature: CompiledFeature) -> float | str | None:
+        """One raw value from its place in the matrix."""
+        if np.isnan(value):
+            return None
+        if feature.kind == "number":
+            return value
+        codes = self.known(feature)
+        return codes[int(value)] if value < len(codes) else None
+
     def known(self, feature: CompiledFeature) -> tuple[str, ...]:
         """The codes of one category feature."""
         if feature.name not in self.codes:

@@ -54,7 +54,12 @@ class FittedModel:
 
 
 def fit_churn(
-    data: TrainingData, settings: BoosterSettings, *, tuned: Mapping[str, Any] | None = None, seed: int = 0
+    data: TrainingData,
+    settings: BoosterSettings,
+    *,
+    tuned: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    positive: str = "leaver",
 ) -> FittedModel:
     """Fit, cross-fit and calibrate.
 
@@ -69,6 +74,8 @@ def fit_churn(
         Not used below 100 positives.
     seed : int
         Same data, settings and seed: same texts, byte for byte.
+    positive : str
+        What a row of label 1 is called in cautions, in the singular.
 
     Returns
     -------
@@ -84,13 +91,18 @@ def fit_churn(
     parameters, rounds = chosen_parameters(data, settings, tuned, seed)
     binned = binned_dataset(data, parameters)
     folds = data.folds(settings.folds, seed)
+    searched: list[lgb.Booster] = []
     if rounds is None:
-        rounds = best_rounds(binned, parameters, folds, settings)
+        rounds, searched = best_rounds(binned, parameters, folds, settings)
     seeds = range(seed, seed + settings.seeds)
-    oof = np.mean([oof_scores(data, binned, parameters | {"seed": s}, folds, rounds) for s in seeds], axis=0)
+    found = [
+        searched if searched and s == seed else cross_fitted(binned, parameters | {"seed": s}, folds, rounds)
+        for s in seeds
+    ]
+    oof = np.mean([oof_scores(data, boosters, folds, rounds, settings.threads) for boosters in found], axis=0)
     boosters = [lgb.train(parameters | {"seed": s}, binned, rounds) for s in seeds]
     calibrator, calibration = fit_calibrator(oof, data.label)
-    cautions = fit_cautions(data, calibration, calibrator)
+    cautions = fit_cautions(data, calibration, calibrator, positive)
     return FittedModel(
         boosters=tuple(booster.model_to_string(num_iteration=-1) for booster in boosters),
         calibrator=calibrator,
@@ -133,48 +145,54 @@ def best_rounds(
     parameters: dict[str, Any],
     folds: list[tuple[Rows, Rows]],
     settings: BoosterSettings,
-) -> int:
-    """Rounds at which the mean out-of-fold log loss is lowest; at least one."""
+) -> tuple[int, list[lgb.Booster]]:
+    """Rounds at which the mean out-of-fold log loss is lowest, at least one; and the folds' boosters."""
     history = lgb.cv(
         dict(parameters),
         binned,
         settings.max_rounds,
         folds=folds,
         callbacks=[lgb.early_stopping(settings.patience_rounds, verbose=False)],
+        return_cvbooster=True,
     )
     curve = cast(list[float], history["valid binary_logloss-mean"])
-    return max(1, len(curve))
+    return max(1, len(curve)), cast(lgb.CVBooster, history["cvbooster"]).boosters
+
+
+def cross_fitted(
+    binned: lgb.Dataset, parameters: dict[str, Any], folds: list[tuple[Rows, Rows]], rounds: int
+) -> list[lgb.Booster]:
+    """A booster for each fold, fitted on the accounts that the fold is not judged by."""
+    return [lgb.train(dict(parameters), binned.subset(np.sort(fit).tolist()), rounds) for fit, _ in folds]
 
 
 def oof_scores(
-    data: TrainingData,
-    binned: lgb.Dataset,
-    parameters: dict[str, Any],
-    folds: list[tuple[Rows, Rows]],
-    rounds: int,
+    data: TrainingData, boosters: list[lgb.Booster], folds: list[tuple[Rows, Rows]], rounds: int, threads: int
 ) -> Floats:
     """Raw probability of every row by the fold that did not see its account, shape (n,)."""
     scores = np.empty(len(data.label), dtype=np.float64)
-    for fit, judge in folds:
-        booster = lgb.train(dict(parameters), binned.subset(np.sort(fit).tolist()), rounds)
-        scores[judge] = booster.predict(data.matrix[judge], num_threads=parameters["num_threads"])
+    for booster, (_, judge) in zip(boosters, folds, strict=True):
+        told = booster.predict(data.matrix[judge], num_iteration=rounds, num_threads=threads)
+        scores[judge] = np.asarray(told, dtype=np.float64)
     return scores
 
 
-def fit_cautions(data: TrainingData, calibration: str, calibrator: Calibrator) -> list[str]:
+def fit_cautions(data: TrainingData, calibration: str, calibrator: Calibrator, positive: str) -> list[str]:
     """What a reader must know before trusting the model."""
     notes = []
     if not data.tunable:
         notes.append(
-            f"only {counted(data.positives, 'leaver')} in the training slices: parameters were not tuned; "
+            f"only {counted(data.positives, positive)} in the training slices: parameters were not tuned; "
             "treat the ranking as a test of the plumbing, not as evidence"
         )
         if calibration == "identity":
-            notes.append("too few leavers to calibrate: probabilities are the booster's own")
+            notes.append(f"too few {positive}s to calibrate: probabilities are the booster's own")
         else:
-            notes.append("too few leavers for isotonic calibration: a logistic map of two parameters is used")
+            notes.append(
+                f"too few {positive}s for isotonic calibration: a logistic map of two parameters is used"
+            )
     if calibrator.x.size == 1:
-        notes.append("scores carry no order out of fold: every account gets the base rate")
+        notes.append("scores carry no order out of fold: every row gets the base rate")
     return notes
 
 

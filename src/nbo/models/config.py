@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,7 +13,7 @@ from nbo.tables.contract import close_matches
 
 
 class LabelConfig(BaseModel):
-    """What counts as leaving.
+    """Where the outcome is looked for.
 
     Parameters
     ----------
@@ -77,14 +77,80 @@ class ChurnConfig(BaseModel):
     booster: BoosterSettings = BoosterSettings()
 
 
+class PairBoosterSettings(BoosterSettings):
+    """The defaults for pairs: take-ups are few in many rows, so leaves are few and held back.
+
+    The hessian of a row is p (1 - p), thousandths here, so only a large ``lambda_l2`` restrains a leaf.
+    """
+
+    learning_rate: float = Field(default=0.2, gt=0, le=1)
+    num_leaves: int = Field(default=7, ge=2, le=1024)
+    min_data_in_leaf: int = Field(default=100, ge=1)
+    lambda_l2: float = Field(default=30.0, ge=0)
+    max_bin: int = Field(default=63, ge=3, le=255)
+    max_rounds: int = Field(default=150, ge=1)
+    patience_rounds: int = Field(default=10, ge=1)
+    folds: int = Field(default=3, ge=2)
+    seeds: int = Field(default=1, ge=1, le=20)
+
+
+class PairTuningSettings(TuningSettings):
+    """No search unless it is asked for: the defaults are near the best found."""
+
+    trials: int = Field(default=0, ge=0)
+
+
+class NextProductConfig(BaseModel):
+    """Everything a next-product run can be told.
+
+    Parameters
+    ----------
+    model : "next-product"
+    features, purpose, seed
+        As for :class:`ChurnConfig`.
+    new_product_share : float
+        Part of the training pairs, 0 to 1, whose product is shown as if nobody knew it yet: what a
+        new product is scored by.
+    max_rows : int
+        Pairs learnt from at most; beyond it, a random part of the accounts is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: Literal["next-product"] = "next-product"
+    features: str = "next_product"
+    purpose: Literal["service", "retention", "marketing"] = "marketing"
+    seed: int = 1
+    new_product_share: float = Field(default=0.15, ge=0, lt=1)
+    max_rows: int = Field(default=500_000, ge=1_000)
+    label: LabelConfig = LabelConfig()
+    slices: SliceConfig = SliceConfig()
+    tuning: PairTuningSettings = PairTuningSettings()
+    booster: PairBoosterSettings = PairBoosterSettings()
+
+
+Config = TypeVar("Config", bound=BaseModel)
+
+
 def read_config(path: Path) -> ChurnConfig:
-    """Read a training config; :class:`UsageError` names the key that is wrong.
+    """Read the config of a churn run.
 
     Raises
     ------
     UsageError
-        The file is missing, is not TOML, or holds an unknown key or an impossible value.
+        The file is missing, is not TOML, or holds an unknown key or an impossible value, which is
+        named.
     """
+    return validated(path, ChurnConfig)
+
+
+def read_next_product_config(path: Path) -> NextProductConfig:
+    """Read the config of a next-product run; it fails as :func:`read_config` does."""
+    return validated(path, NextProductConfig)
+
+
+def validated(path: Path, kind: type[Config]) -> Config:
+    """The config in a TOML file."""
     try:
         content: dict[str, Any] = tomllib.loads(path.read_text())
     except FileNotFoundError:
@@ -94,23 +160,23 @@ def read_config(path: Path) -> ChurnConfig:
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from None
     try:
-        return ChurnConfig(**content)
+        return kind(**content)
     except ValidationError as error:
-        raise UsageError(f"{path}: {first_problem(error)}") from None
+        raise UsageError(f"{path}: {first_problem(error, kind)}") from None
 
 
-def first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError, kind: type[BaseModel]) -> str:
     """The first problem of a validation in words; unknown keys show close matches."""
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"{name}: unknown key{close_matches(str(first['loc'][-1]), known_keys(first['loc']))}"
+        return f"{name}: unknown key{close_matches(str(first['loc'][-1]), known_keys(kind, first['loc']))}"
     return f"{name}: {first['msg']}, got {first['input']!r}"
 
 
-def known_keys(place: tuple[int | str, ...]) -> list[str]:
-    """Keys that the table around ``place`` may hold."""
-    model: type[BaseModel] = ChurnConfig
+def known_keys(kind: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """Keys that the table around ``place`` of a config may hold."""
+    model = kind
     for part in place[:-1]:
         annotation = model.model_fields[str(part)].annotation
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):

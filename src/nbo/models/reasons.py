@@ -1,7 +1,7 @@
 """Why an account is at risk, in the words of the retention team."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,14 +83,19 @@ def reasons(
     Lundberg et al. (2020), *From local explanations to global understanding with explainable AI
     for trees*, Nature Machine Intelligence 2.
     """
-    if language not in LANGUAGES:
-        raise UsageError(f"language: expected en or zh, got {language!r}")
     if len(matrix) != rows.num_rows:
         raise UsageError(f"rows: expected those of the matrix, {len(matrix)}, got {rows.num_rows}")
+    values = rows.select(bundle.features.column_names).to_pylist()
+    teller = Teller(bundle.metadata.get("medians", {}), language, currency, minor_digits)
+    return told_reasons(bundle, matrix, values, teller, top)
+
+
+def told_reasons(
+    bundle: Bundle, matrix: Matrix, values: Sequence[Mapping[str, object]], teller: "Teller", top: int
+) -> list[list[Reason]]:
+    """:func:`reasons` of rows whose raw values are at hand by name, in the words of a teller."""
     told = bundle.contributions(matrix)
     features, names = bundle.features.columns, bundle.features.column_names
-    values = rows.select(names).to_pylist()
-    teller = Teller(bundle.metadata.get("medians", {}), language, currency, minor_digits)
     columns = family_columns(bundle.features)
     return [
         [
@@ -135,6 +140,10 @@ class Teller:
     language: str
     currency: str
     minor_digits: int
+
+    def __post_init__(self) -> None:
+        if self.language not in LANGUAGES:
+            raise UsageError(f"language: expected en or zh, got {self.language!r}")
 
     def sentence(self, feature: CompiledFeature, value: object) -> str:
         """Family, feature and value, with the typical value where there is one."""

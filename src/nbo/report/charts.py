@@ -24,6 +24,7 @@ from nbo.report.figures import (
     gain_points,
     mapping,
     percent,
+    sequence,
     slice_estimates,
 )
 from nbo.report.words import METRICS, Language, say
@@ -58,7 +59,8 @@ def calibration_svg(reliability: object, *, language: Language = "en") -> str:
     Parameters
     ----------
     reliability : sequence of mapping
-        ``mean_score``, ``share_left`` and, where known, ``low`` and ``high``: shares, 0 to 1.
+        ``mean_score``, ``share_left`` (of pairs: ``share_taken``) and, where known, ``low`` and
+        ``high``: shares, 0 to 1.
     language : {"en", "zh"}
         Of the words in the chart.
 
@@ -75,6 +77,8 @@ def calibration_svg(reliability: object, *, language: Language = "en") -> str:
     found = bins(reliability)
     if not found:
         raise nothing_to_draw("reliability", "mean_score and share_left")
+    of_pairs = any("share_taken" in mapping(row) for row in sequence(reliability))
+    happened = say(language, "calibration.taken" if of_pairs else "calibration.left")
     top = 1.08 * max(max(one.mean_score, one.left.value, one.left.high or 0.0) for one in found)
     top = max(top, 0.001)
 
@@ -86,12 +90,12 @@ def calibration_svg(reliability: object, *, language: Language = "en") -> str:
             interval(axes, [one.mean_score] * 2, edges(one.left))
             axes.plot(one.mean_score, one.left.value, "o", color=ACCENT, markersize=5.5)
         shares(axes, top)
-        axis_words(axes, labels, say(language, "calibration.score"), say(language, "calibration.left"))
+        axis_words(axes, labels, say(language, "calibration.score"), happened)
 
     last = found[-1]
     detail = (
         f"{say(language, 'calibration.score')} {percent(last.mean_score)}: "
-        f"{say(language, 'calibration.left')} {percent(last.left.value)}"
+        f"{happened} {percent(last.left.value)}"
     )
     title, caption = say(language, "calibration"), say(language, "calibration.caption")
     return drawn("calibration", 3.7, draw, title, f"{caption}. {detail}.")

@@ -103,7 +103,7 @@ def bins(reliability: object) -> list[Bin]:
     """The reliability groups that have both numbers, by forecast."""
     found = []
     for row in map(mapping, sequence(reliability)):
-        score, left = number(row.get("mean_score")), number(row.get("share_left"))
+        score, left = number(row.get("mean_score")), number(row.get("share_left", row.get("share_taken")))
         if score is not None and left is not None:
             edges = Estimate(left, number(row.get("low")), number(row.get("high")))
             found.append(Bin(score, edges, number(row.get("count"))))

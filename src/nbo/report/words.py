@@ -156,6 +156,7 @@ SENTENCES: Mapping[str, Words] = {
     "calibration.none": Words("Calibration was not measured.", "校准情况未测。"),
     "calibration.score": Words("Mean forecast", "平均预测概率"),
     "calibration.left": Words("Share that left", "实际离网比例"),
+    "calibration.taken": Words("Share that was taken", "实际办理比例"),
     "interval": Words("95 % interval", "95% 区间"),
     "count": Words("Accounts", "客户数"),
     "slices": Words("Does it hold over time", "各期表现"),

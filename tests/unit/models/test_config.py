@@ -6,7 +6,7 @@ import pytest
 
 from nbo.asof import LabelWindow
 from nbo.errors import UsageError
-from nbo.models.config import ChurnConfig, read_config
+from nbo.models.config import ChurnConfig, NextProductConfig, read_config, read_next_product_config
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -85,3 +85,36 @@ def test_a_missing_config_is_told(tmp_path: Path) -> None:
     assert str(told.value) == f"{tmp_path / 'none.toml'}: no such config."
     with pytest.raises(UsageError, match="Is a directory"):
         read_config(tmp_path)
+
+
+def test_the_next_product_config_of_the_house_says_what_it_means() -> None:
+    config = read_next_product_config(ROOT / "training" / "configs" / "next_product.toml")
+    assert config == NextProductConfig()
+    assert (config.model, config.features, config.purpose) == ("next-product", "next_product", "marketing")
+    assert (config.label.window, config.tuning.trials) == (LabelWindow(7, 60), 0)
+
+
+def test_a_part_of_a_table_leaves_the_rest_at_the_defaults_for_pairs(tmp_path: Path) -> None:
+    path = tmp_path / "next_product.toml"
+    path.write_text("[booster]\nfolds = 4\n[tuning]\nfolds = 2\n")
+    config = read_next_product_config(path)
+    assert config.booster == NextProductConfig().booster.model_copy(update={"folds": 4})
+    assert (config.tuning.trials, config.tuning.folds) == (0, 2)
+    assert NextProductConfig(**config.model_dump(mode="json")) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("max_row = 5000", "max_row: unknown key; did you mean max_rows?"),
+        ("[booster]\nnum_leavs = 9", "booster.num_leavs: unknown key; did you mean num_leaves?"),
+        ("new_product_share = 1.0", "new_product_share: Input should be less than 1, got 1.0."),
+        ('model = "churn"', "model: Input should be 'next-product', got 'churn'."),
+    ],
+)
+def test_a_wrong_key_of_the_next_product_config_is_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "next_product.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match="next_product") as told:
+        read_next_product_config(path)
+    assert str(told.value).removeprefix(f"{path}: ") == message
