@@ -48,6 +48,20 @@ patience_rounds = 10
 """
 
 
+PRODUCT_CONFIG = """
+seed = 1
+[slices]
+train = 3
+holdout = 1
+history_days = 90
+[booster]
+folds = 2
+seeds = 1
+max_rounds = 40
+patience_rounds = 10
+"""
+
+
 @dataclass(frozen=True)
 class Ended:
     """How a command ended: its code and what it said."""
@@ -121,6 +135,25 @@ def released(trained: tuple[Path, Ended], bundle_id: str, tmp_path_factory: pyte
     promoted = ended("promote", "churn", "--bundle", bundle_id, cwd=workspace)
     assert promoted.code == 0, promoted.err
     return workspace
+
+
+@pytest.fixture(scope="session")
+def selling(released: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace where churn and next-product are in use; tests that change it copy it again."""
+    workspace = Path(shutil.copytree(released, tmp_path_factory.mktemp("selling") / "workspace"))
+    (workspace / "training" / "configs" / "next_product.toml").write_text(PRODUCT_CONFIG)
+    trained = ended("train", "next-product", "--store", store, "--json", cwd=workspace)
+    promoted = ended("promote", "next-product", "--bundle", trained.result["bundle"], cwd=workspace)
+    assert promoted.code == 0, promoted.err
+    return workspace
+
+
+@pytest.fixture
+def own_selling(selling: Path, tmp_path: Path) -> Path:
+    """A workspace of one's own where both models are in use, with a log of its own."""
+    return Path(
+        shutil.copytree(selling, tmp_path / "selling", ignore=shutil.ignore_patterns("decisions.db*", "runs"))
+    )
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from nbo.bundle import Releases
-from nbo.decisions import score_accounts
+from nbo.decisions.scoring import score_accounts
 from nbo.decisions.settings import ValueSettings
 from nbo.files import MANIFEST, damaged_files, read_manifest
 from nbo.keys import bundle_key
@@ -24,7 +24,7 @@ JOB = """
 import sys
 from pathlib import Path
 from nbo.bundle import Releases
-from nbo.decisions import score_accounts
+from nbo.decisions.scoring import score_accounts
 from nbo.decisions.settings import ValueSettings
 from nbo.keys import bundle_key
 from nbo.tables.store import Store

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import typer
 
-from nbo.cli import data, learning, looking, using
+from nbo.cli import data, learning, looking, outcomes, recommending, using
 from nbo.cli.answers import failure
 from nbo.errors import NboError
 
@@ -29,6 +29,8 @@ app = typer.Typer(
 data.add_to(app)
 learning.add_to(app)
 using.add_to(app)
+recommending.add_to(app)
+outcomes.add_to(app)
 looking.add_to(app)
 
 

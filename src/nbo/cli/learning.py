@@ -2,39 +2,55 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, overload
 
 import typer
 
 from nbo.bundle import Bundle, Releases, load_bundle
 from nbo.cli.answers import Json, StoreDir, WorkspaceDir, answer, progress, table_lines
+from nbo.cli.peers import evaluate_next_product, refuse_options_before
 from nbo.errors import UsageError
 from nbo.files import write_atomic
 from nbo.keys import bundle_key
 from nbo.models.churn import counted
-from nbo.models.config import ChurnConfig, read_config
+from nbo.models.config import ChurnConfig, NextProductConfig, read_config, read_next_product_config
+from nbo.tables.contract import close_matches
 from nbo.tables.store import Store
 from nbo.tracking import open_tracking
 from nbo.workspace import Workspace
 
+CHURN, NEXT_PRODUCT = "churn", "next-product"
+MODELS = (CHURN, NEXT_PRODUCT)
+POSITIVES = {CHURN: "leaver", NEXT_PRODUCT: "take-up"}
+"""What a row of label 1 is, by model."""
+
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="Training config; default: training/configs/churn.toml.")
 ]
+ProductConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help="Training config; default: training/configs/next_product.toml."),
+]
 BundleId = Annotated[str | None, typer.Option("--bundle", help="Bundle id; default: the release.")]
-Model = Annotated[str, typer.Argument(help="Model, such as churn.")]
+Model = Annotated[str, typer.Argument(help="Model: churn or next-product.")]
 
 train = typer.Typer(no_args_is_help=True, help="Train a model on the store's past.")
 tune = typer.Typer(no_args_is_help=True, help="Search parameters, to train with later.")
+evaluate = typer.Typer(invoke_without_command=True)
 models = typer.Typer(no_args_is_help=True, help="Trained bundles and releases.")
 
-METRIC_NAMES = ("auc", "average_precision", "lift_at_10", "brier", "log_loss", "ece")
+HIT_RATES = ("hit_rate_at_1", "hit_rate_at_3")
+METRIC_NAMES = ("auc", "average_precision", *HIT_RATES, "lift_at_10", "brier", "log_loss", "ece")
+RULES = ("popularity", "implicit")
+"""The plain orders of products that a next-product model is told beside."""
 
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands on the app."""
     app.add_typer(train, name="train")
     app.add_typer(tune, name="tune")
-    app.command()(evaluate)
+    app.add_typer(evaluate, name="evaluate")
+    evaluate.command("next-product")(evaluate_next_product)
     app.add_typer(models, name="models")
     app.command()(promote)
     app.command()(rollback)
@@ -52,20 +68,44 @@ def train_churn(
 
     Example: nbo train churn --store runs/store
     """
-    place, settings = prepared(workspace, config)
+    place = Workspace.find(workspace)
+    settings = prepared(place, config)
     tables, parameters = Store.open(store), read_tuned(tuned)
     tracking = open_tracking(place.root, create=True)
     outcome = place.module("training.churn").run(
         settings, place, tables, tracking, progress, tuned=parameters
     )
+    answer_training(outcome, as_json)
+
+
+@train.command("next-product")
+def train_next_product(
+    store: StoreDir, config: ProductConfigFile = None, workspace: WorkspaceDir = None, as_json: Json = False
+) -> None:
+    """Train who takes which product by itself: one model of all products; judge it, write a bundle.
+
+    Example: nbo train next-product --store runs/store
+    """
+    place = Workspace.find(workspace)
+    settings = prepared(place, config, NEXT_PRODUCT)
+    tables, tracking = Store.open(store), open_tracking(place.root, create=True)
+    outcome = place.module("training.next_product").run(settings, place, tables, tracking, progress)
+    answer_training(outcome, as_json)
+
+
+def answer_training(outcome: Any, as_json: bool) -> None:
+    """What a run learnt from, how good it is, and what to do next."""
     metadata = outcome.metadata
+    model, metrics = metadata["model"], metadata["metrics"]
     lines = [
-        f"bundle {outcome.bundle_id}: {metadata['rows']:,} rows, {counted(metadata['positives'], 'leaver')}, "
+        f"bundle {outcome.bundle_id}: {metadata['rows']:,} rows, "
+        f"{counted(metadata['positives'], POSITIVES[model])}, "
         f"{counted(len(metadata['as_of_slices']['train']), 'training month')}",
-        *metric_lines(metadata["metrics"]["holdout"]),
-        f"next: nbo promote churn --bundle {outcome.bundle_id}",
+        *metric_lines(metrics["holdout"]),
+        *(line for rule in RULES if metrics.get(rule) for line in rule_lines(rule, metrics[rule])),
+        f"next: nbo promote {model} --bundle {outcome.bundle_id}",
     ]
-    result = {"bundle": outcome.bundle_id, "run": outcome.run_id, "metrics": metadata["metrics"]}
+    result = {"bundle": outcome.bundle_id, "run": outcome.run_id, "metrics": metrics}
     answer(result, lines, as_json=as_json, warnings=metadata["notes"])
 
 
@@ -82,7 +122,8 @@ def tune_churn(
 
     Example: nbo tune churn --store runs/store --trials 30 --out runs/tuned.json
     """
-    place, settings = prepared(workspace, config)
+    place = Workspace.find(workspace)
+    settings = prepared(place, config)
     if trials is not None:
         settings = settings.model_copy(
             update={"tuning": settings.tuning.model_copy(update={"trials": trials})}
@@ -95,8 +136,12 @@ def tune_churn(
     answer(found, lines, as_json=as_json, warnings=warnings)
 
 
-def evaluate(
-    store: StoreDir,
+@evaluate.callback()
+def evaluate_bundle(
+    context: typer.Context,
+    store: Annotated[
+        Path | None, typer.Option("--store", help="Store written by nbo check. Required.")
+    ] = None,
     bundle: BundleId = None,
     workspace: WorkspaceDir = None,
     as_json: Json = False,
@@ -105,8 +150,13 @@ def evaluate(
 
     Example: nbo evaluate --store runs/store
     """
+    if context.invoked_subcommand is not None:
+        refuse_options_before(context)
+        return
+    if store is None:
+        raise UsageError("Missing option '--store'")
     place = Workspace.find(workspace)
-    loaded = bundle_of(place, bundle)
+    loaded = bundle_of(place, bundle, CHURN)
     config = ChurnConfig(**loaded.metadata["config"])
     card = place.module("training.churn").judge(loaded, config, Store.open(store))
     lines = [f"bundle {loaded.id} on {', '.join(card['holdout'])}", *metric_lines(card["metrics"]["holdout"])]
@@ -120,41 +170,54 @@ def models_list(workspace: WorkspaceDir = None, as_json: Json = False) -> None:
     Example: nbo models list
     """
     place = Workspace.find(workspace)
-    release = Releases(place.root).current("churn")
+    releases, tracking = Releases(place.root), open_tracking(place.root, create=False)
     rows = []
-    for run in open_tracking(place.root, create=False).list_runs("churn"):
-        bundle_id = run.tags.get("bundle_id", "")
-        rows.append(
-            {
-                "bundle": bundle_id,
-                "release": "current" if release and release.bundle_id == bundle_id else "",
-                "auc": run.metrics.get("holdout_auc"),
-                "average_precision": run.metrics.get("holdout_average_precision"),
-                "run": run.run_id,
-                "started": run.started,
-            }
-        )
-    answer(
-        rows,
-        table_lines(["bundle", "release", "auc", "average_precision", "started", "run"], rows),
-        as_json=as_json,
-    )
+    for model in MODELS:
+        release = releases.current(model)
+        for run in tracking.list_runs(model):
+            bundle_id = run.tags.get("bundle_id", "")
+            rows.append(
+                {
+                    "bundle": bundle_id,
+                    "model": model,
+                    "release": "current" if release and release.bundle_id == bundle_id else "",
+                    "auc": run.metrics.get("holdout_auc"),
+                    "average_precision": run.metrics.get("holdout_average_precision"),
+                    "run": run.run_id,
+                    "started": run.started,
+                }
+            )
+    rows.sort(key=lambda row: str(row["started"]), reverse=True)
+    shown = ["bundle", "model", "release", "auc", "average_precision", "started", "run"]
+    answer(rows, table_lines(shown, rows), as_json=as_json)
 
 
 @models.command("show")
-def models_show(bundle: BundleId = None, workspace: WorkspaceDir = None, as_json: Json = False) -> None:
+def models_show(
+    bundle: BundleId = None,
+    model: Annotated[str, typer.Option(help="Whose release, without --bundle.")] = CHURN,
+    workspace: WorkspaceDir = None,
+    as_json: Json = False,
+) -> None:
     """What a bundle was trained on, how good it was, what drives it.
 
-    Example: nbo models show
+    Example: nbo models show --model next-product
     """
-    loaded = bundle_of(Workspace.find(workspace), bundle)
+    loaded = bundle_of(Workspace.find(workspace), bundle, model if bundle is None else None)
     card = dict(loaded.metadata)
     lines = [
         f"bundle {loaded.id}, {loaded.model}, for {card['purpose']}",
         f"trained on {', '.join(card['as_of_slices']['train'])}",
         f"held out {', '.join(card['as_of_slices']['holdout'])}",
-        f"{card['rows']:,} rows, {card['positives']:,} leavers, {len(loaded.features.features)} features",
+        f"{card['rows']:,} rows, {counted(card['positives'], POSITIVES[loaded.model])}, "
+        f"{len(loaded.features.columns)} features",
         *metric_lines(card["metrics"]["holdout"]),
+        *(
+            line
+            for rule in RULES
+            if card["metrics"].get(rule)
+            for line in rule_lines(rule, card["metrics"][rule])
+        ),
         *(
             f"{family['words']['en']}: {family['share']:.0%} of what moves the score"
             for family in card["families"]
@@ -176,8 +239,9 @@ def models_compare(
     Example: nbo models compare ID1 ID2 --store runs/store
     """
     place = Workspace.find(workspace)
-    one, two = bundle_of(place, first), bundle_of(place, second)
-    found = place.module("training.churn").compare(one, two, Store.open(store))
+    one = bundle_of(place, first, None)
+    two = bundle_of(place, second, one.model)
+    found = place.module(pipeline_of(one.model)).compare(one, two, Store.open(store))
     lines = [f"{one.id} minus {two.id} on {', '.join(found['holdout'])}", *metric_lines(found["difference"])]
     answer(found, lines, as_json=as_json)
 
@@ -197,6 +261,7 @@ def promote(
     Example: nbo promote churn --bundle ID
     """
     place = Workspace.find(workspace)
+    known_model(model)
     release = Releases(place.root).promote(model, bundle, bundle_key(place.root), force=force, reason=reason)
     result = {"model": model, "bundle": release.bundle_id, "digest": release.digest}
     answer(result, [f"{model}: {release.bundle_id} is in use"], as_json=as_json)
@@ -208,14 +273,24 @@ def rollback(model: Model, workspace: WorkspaceDir = None, as_json: Json = False
     Example: nbo rollback churn
     """
     place = Workspace.find(workspace)
-    release = Releases(place.root).rollback(model)
+    release = Releases(place.root).rollback(known_model(model))
     result = {"model": model, "bundle": release.bundle_id, "digest": release.digest}
     answer(result, [f"{model}: back to {release.bundle_id}"], as_json=as_json)
 
 
-def prepared(workspace: Path | None, config: Path | None) -> tuple[Workspace, ChurnConfig]:
-    place = Workspace.find(workspace)
-    return place, read_config(config or place.config_path("churn"))
+def pipeline_of(model: str) -> str:
+    """The module of the workspace that trains a model."""
+    return f"training.{model.replace('-', '_')}"
+
+
+@overload
+def prepared(place: Workspace, config: Path | None) -> ChurnConfig: ...
+@overload
+def prepared(place: Workspace, config: Path | None, model: str) -> ChurnConfig | NextProductConfig: ...
+def prepared(place: Workspace, config: Path | None, model: str = CHURN) -> ChurnConfig | NextProductConfig:
+    """The training config given, or the workspace's own of this model."""
+    path = config or place.config_path(model.replace("-", "_"))
+    return read_next_product_config(path) if model == NEXT_PRODUCT else read_config(path)
 
 
 def read_tuned(path: Path | None) -> dict[str, Any] | None:
@@ -228,12 +303,33 @@ def read_tuned(path: Path | None) -> dict[str, Any] | None:
         raise UsageError(f"--tuned {path}: expected a file written by nbo tune churn") from None
 
 
-def bundle_of(place: Workspace, bundle_id: str | None) -> Bundle:
-    """The bundle of this id, or the one in use."""
+def bundle_of(place: Workspace, bundle_id: str | None, model: str | None = CHURN) -> Bundle:
+    """The bundle of this id, or the one in use.
+
+    Parameters
+    ----------
+    model : str or None
+        Whose release, and of which the bundle must be; None = any, where an id is given.
+
+    Raises
+    ------
+    UsageError
+        The bundle is one of another model.
+    """
     releases, key = Releases(place.root), bundle_key(place.root)
     if bundle_id is None:
-        return releases.load("churn", key)
-    return load_bundle(releases.folder(bundle_id), key)
+        return releases.load(known_model(model or CHURN), key)
+    loaded = load_bundle(releases.folder(bundle_id), key)
+    if model not in (None, loaded.model):
+        raise UsageError(f"--bundle: expected a {model} bundle, got {bundle_id} of {loaded.model}")
+    return loaded
+
+
+def known_model(name: str) -> str:
+    """The name of a model; :class:`UsageError` with close matches for any other."""
+    if name not in MODELS:
+        raise UsageError(f"model {name}: no such model{close_matches(name, MODELS)}")
+    return name
 
 
 def metric_lines(metrics: dict[str, dict[str, float]]) -> list[str]:
@@ -243,3 +339,8 @@ def metric_lines(metrics: dict[str, dict[str, float]]) -> list[str]:
         for name in METRIC_NAMES
         if (m := metrics.get(name))
     ]
+
+
+def rule_lines(rule: str, metrics: dict[str, dict[str, float]]) -> list[str]:
+    """The same figures of a plain order of products, under its name."""
+    return [f"beside {rule}:", *(f"  {line}" for line in metric_lines(metrics))]

@@ -12,7 +12,7 @@ from nbo.cli.answers import AsOfText, Json, StoreDir, WorkspaceDir, answer, tabl
 from nbo.cli.demo import run_demo
 from nbo.cli.learning import BundleId
 from nbo.cli.using import ScoresDir, opened, scored
-from nbo.decisions import at_risk
+from nbo.decisions.at_risk import at_risk
 from nbo.decisions.settings import list_settings
 from nbo.errors import NboError
 from nbo.files import write_atomic

@@ -9,9 +9,10 @@ from nbo.asof import AsOf
 from nbo.bundle import Bundle
 from nbo.cli.answers import AsOfText, Json, StoreDir, WorkspaceDir, answer, progress, table_lines
 from nbo.cli.learning import BundleId, bundle_of
-from nbo.decisions import AtRiskList, ScoreRun, at_risk, score_accounts
-from nbo.decisions.at_risk import COLUMNS
+from nbo.cli.recommending import suggester
+from nbo.decisions.at_risk import COLUMNS, AtRiskList, at_risk
 from nbo.decisions.exports import csv_text, write_csv
+from nbo.decisions.scoring import ScoreRun, score_accounts
 from nbo.decisions.settings import list_settings, value_settings
 from nbo.decisions.why import explain
 from nbo.errors import UsageError
@@ -22,7 +23,8 @@ ScoresDir = Annotated[Path, typer.Option("--out", help="Folder of scores, one su
 Language = Annotated[str | None, typer.Option("--language", help="en or zh; default: the operator's.")]
 SUPPRESSED_FILE = "suppressed.csv"
 SUPPRESSED_COLUMNS = ("account_id", "reason", "p_churn", "margin_at_risk_amount")
-SHOWN = ("rank", "account_id", "site", "band", "p_churn", "margin_at_risk_amount", "reason_1")
+NO_OFFERS = "no next-product model is in use: the list names no offers (nbo train next-product makes one)"
+SHOWN = ("rank", "account_id", "site", "band", "p_churn", "margin_at_risk_amount", "reason_1", "offer")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -78,7 +80,7 @@ def at_risk_list(
     workspace: WorkspaceDir = None,
     as_json: Json = False,
 ) -> None:
-    """Whom to call first, why, and who must not be called. Scores the date first if need be.
+    """Whom to call first, why, what to offer, and who must not be called. Scores the date first if need be.
 
     Example: nbo at-risk --store runs/store --as-of latest --top 20
     """
@@ -88,7 +90,9 @@ def at_risk_list(
         raise UsageError(f"--csv: expected another name than {SUPPRESSED_FILE}, which is written beside it")
     place, tables, when, loaded = opened(workspace, store, as_of, bundle)
     settings = list_settings(place.settings, language)
-    found = at_risk(tables, loaded, scored(place, tables, when, loaded, out), settings, top=top)
+    run = scored(place, tables, when, loaded, out)
+    suggest = suggester(place, tables, when, language)
+    found = at_risk(tables, loaded, run, settings, top=top, suggest=suggest)
     if csv is not None:
         write_list(found, csv)
     if output_format == "csv":
@@ -96,7 +100,7 @@ def at_risk_list(
         return
     result = {"rows": found.rows, "suppressed": found.counts, "currency": tables.currency}
     answer(result, list_lines(found, tables.currency), as_json=as_json or output_format == "json",
-           as_of=str(when), warnings=found.notes)  # fmt: skip
+           as_of=str(when), warnings=[*found.notes, *([] if suggest else [NO_OFFERS])])  # fmt: skip
 
 
 def write_list(found: AtRiskList, path: Path) -> None:
@@ -145,7 +149,7 @@ def serve(
     api_keys: Annotated[Path | None, typer.Option(help="File with lines of: name scopes key.")] = None,
     workspace: WorkspaceDir = None,
 ) -> None:
-    """Answer scores over HTTP from the released bundle and a built snapshot.
+    """Answer scores and recommendations over HTTP from the released bundles and a built snapshot.
 
     Example: nbo serve --store runs/store
     """

@@ -5,7 +5,7 @@ be called are passed over and told apart by reason, so that the list never hides
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +18,7 @@ from nbo.asof import AsOf, visible_sql
 from nbo.bundle import Bundle
 from nbo.decisions.scoring import ScoreRun, scores_folder
 from nbo.decisions.settings import ListSettings
+from nbo.decisions.suggestions import Suggestion
 from nbo.engine import literal
 from nbo.features.build import build_features
 from nbo.files import MANIFEST
@@ -28,10 +29,13 @@ from nbo.tables.store import Store
 COLUMNS = (
     "rank", "account_id", "site", "contact", "owner", "band", "p_churn", "p_churn_change",
     "monthly_margin_amount", "margin_at_risk_amount", "reason_1", "reason_2", "reason_3",
-    "days_to_contract_end", "as_of", "bundle",
+    "days_to_contract_end", "as_of", "bundle", "offer", "offer_expected_margin_amount", "decision_id",
 )  # fmt: skip
 TOP_REASONS = 3
 CALLING_SCOPES = "('all', 'call_centre', 'account_manager')"
+
+Suggest = Callable[[Sequence[str]], Mapping[str, Suggestion]]
+"""Gives the first suitable offer of each of these accounts."""
 
 NEWEST = """SELECT * FROM (SELECT *, row_number() OVER
   (PARTITION BY {key} ORDER BY valid_day DESC, known_day DESC) AS newest FROM {table} WHERE {visible})
@@ -61,8 +65,16 @@ class AtRiskList:
     notes: list[str] = field(default_factory=list)
 
 
-def at_risk(store: Store, bundle: Bundle, run: ScoreRun, settings: ListSettings, *, top: int) -> AtRiskList:
-    """The ``top`` accounts to call, with reasons.
+def at_risk(
+    store: Store,
+    bundle: Bundle,
+    run: ScoreRun,
+    settings: ListSettings,
+    *,
+    top: int,
+    suggest: Suggest | None = None,
+) -> AtRiskList:
+    """The ``top`` accounts to call, with reasons and what to offer.
 
     Parameters
     ----------
@@ -70,6 +82,8 @@ def at_risk(store: Store, bundle: Bundle, run: ScoreRun, settings: ListSettings,
         Scores of the date by this bundle.
     top : int
         Length of the list; fewer if fewer may be called.
+    suggest : callable or None
+        Gives the first suitable offer of accounts; None = the list names none.
     """
     as_of = AsOf.parse(run.manifest["as_of"])
     barred = barred_accounts(store, as_of)
@@ -84,9 +98,22 @@ def at_risk(store: Store, bundle: Bundle, run: ScoreRun, settings: ListSettings,
             suppressed.append({**shown, "reason": reason})
         if len(kept) == top:
             break
-    rows = list(completed(store, bundle, run, kept, settings))
+    offers = suggest([row["account_id"] for row in kept]) if suggest and kept else {}
+    rows = [
+        {**row, **offered(offers.get(row["account_id"]))}
+        for row in completed(store, bundle, run, kept, settings)
+    ]
     counts = dict(Counter(item["reason"] for item in suppressed))
     return AtRiskList(as_of, rows, suppressed, counts, notes(rows, bundle))
+
+
+def offered(suggestion: Suggestion | None) -> dict[str, Any]:
+    """The columns of the list that say what to offer first."""
+    return {
+        "offer": suggestion.offer if suggestion else None,
+        "offer_expected_margin_amount": suggestion.expected_margin_amount if suggestion else None,
+        "decision_id": suggestion.decision_id if suggestion else None,
+    }
 
 
 def ordered(scores: pa.Table) -> Iterator[dict[str, Any]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from nbo.asof import AsOf
 from nbo.bundle import Bundle
+from nbo.customers.accounts import unknown_account
 from nbo.customers.value import monthly_margins
 from nbo.decisions.at_risk import account_facts, barred_accounts, holdout_reason
 from nbo.decisions.scoring import score_batch, score_schema
@@ -12,7 +13,6 @@ from nbo.decisions.settings import ListSettings, ValueSettings
 from nbo.errors import UsageError
 from nbo.features.build import feature_rows
 from nbo.models.reasons import Reason, reasons
-from nbo.tables.contract import close_matches
 from nbo.tables.store import Store
 
 MOST_REASONS = 8
@@ -93,12 +93,3 @@ def explain(
     facts = account_facts(store, as_of, [account], settings.language).get(account, {})
     barred = barred_accounts(store, as_of).get(account) or holdout_reason(account, settings)
     return Why(as_of, score, facts, told, barred)
-
-
-def unknown_account(store: Store, account: str, as_of: AsOf) -> str:
-    """Whether the account is unknown or merely without an active line."""
-    with store.connect() as engine:
-        known = engine.query("SELECT DISTINCT account_id FROM accounts ORDER BY 1")["account_id"].to_pylist()
-    if account in known:
-        return f"no active line as of {as_of}"
-    return f"no such account{close_matches(account, known)}"

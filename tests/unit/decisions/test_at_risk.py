@@ -9,8 +9,17 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from nbo.decisions import AtRiskList, at_risk, score_accounts
-from nbo.decisions.at_risk import COLUMNS, account_facts, barred_accounts, holdout_reason, notes, ordered
+from nbo.decisions.at_risk import (
+    COLUMNS,
+    AtRiskList,
+    account_facts,
+    at_risk,
+    barred_accounts,
+    holdout_reason,
+    notes,
+    ordered,
+)
+from nbo.decisions.scoring import score_accounts
 from nbo.decisions.settings import ListSettings
 from nbo.tables.store import Store
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from nbo.asof import AsOf
-from nbo.decisions import score_accounts
+from nbo.decisions.scoring import score_accounts
 from nbo.decisions.settings import ListSettings
 from nbo.decisions.why import Why, explain
 from nbo.errors import UsageError
