@@ -11,8 +11,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .limits import ApiKeys, ClientGone, read_body, replayed, require_json
 from .metrics import CONTENT_TYPE, Metrics
+from .offers_wire import decode_outcome, decode_recommendation
 from .openapi import document
+from .outcomes import attach
 from .problems import Refused, defect_response
+from .recommending import idempotency_key, look_up, recommend
 from .scoring import respond
 from .state import Live
 from .wire import Health, ModelCard, decode_request, encode
@@ -23,6 +26,8 @@ PAGE = """<!doctype html>
 <ul><li><a href="/openapi.json">API description</a></li><li><a href="/v1/model">Model</a></li>
 <li><a href="/metrics">Metrics</a></li><li><a href="/readyz">Readiness</a></li></ul></body></html>
 """
+DECISIONS = "/v1/decisions/"
+DECISION = DECISIONS + "{decision_id}"
 NOTHING: Mapping[str, str] = MappingProxyType({})
 PAGE_HEADERS = {"Content-Security-Policy": "default-src 'none'"}
 
@@ -69,6 +74,9 @@ class App:
         self.document = msgspec.json.encode(document())
         self.routes: Mapping[str, Mapping[str, Handler]] = {
             "/v1/scores": {"POST": self.scores},
+            "/v1/recommendations": {"POST": self.recommendations},
+            "/v1/outcomes": {"POST": self.outcomes},
+            DECISION: {"GET": self.decision},
             "/v1/model": {"GET": self.model},
             "/livez": {"GET": self.livez},
             "/readyz": {"GET": self.readyz},
@@ -91,7 +99,7 @@ class App:
         except Exception as error:  # noqa: BLE001 - the one place where a defect becomes a 500
             await self.tell_defect(error, scope, receive, send, sent)
         self.metrics.observe(
-            self.route_label(scope["path"]),
+            self.route_of(scope["path"]),
             scope["method"],
             sent.status or 500,
             time.perf_counter() - begun,
@@ -106,7 +114,7 @@ class App:
         await sender(scope, receive, send)
 
     def handler(self, scope: Scope) -> Handler:
-        methods = self.routes.get(scope["path"])
+        methods = self.routes.get(self.route_of(scope["path"]))
         if methods is None:
             raise Refused(404, "unknown-route", "path: expected a route of /openapi.json, got another")
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
@@ -136,8 +144,11 @@ class App:
             sent.status = 500
             await response(scope, receive, send)
 
-    def route_label(self, path: str) -> str:
-        return path if path in self.routes else "unknown"
+    def route_of(self, path: str) -> str:
+        """The route that a path belongs to, ids left out; ``unknown`` for none."""
+        if path in self.routes:
+            return path
+        return DECISION if path.startswith(DECISIONS) and path != DECISIONS else "unknown"
 
     async def pass_on(self, scope: Scope, receive: Receive) -> ASGIApp:
         """Let the app behind answer, from a body that we have counted."""
@@ -156,6 +167,20 @@ class App:
         require_json(scope)
         body = await read_body(scope, receive)
         return await respond(self.live, lambda: decode_request(body))
+
+    async def recommendations(self, scope: Scope, receive: Receive) -> Response:
+        require_json(scope)
+        body = await read_body(scope, receive)
+        key, asked = idempotency_key(scope), decode_recommendation(body)
+        return await recommend(self.live.require_offers(), self.live.require_log(), asked, key)
+
+    async def outcomes(self, scope: Scope, receive: Receive) -> Response:
+        require_json(scope)
+        body = await read_body(scope, receive)
+        return await attach(self.live.require_log(), decode_outcome(body))
+
+    async def decision(self, scope: Scope, _receive: Receive) -> Response:
+        return await look_up(self.live.require_log(), scope["path"].removeprefix(DECISIONS))
 
     async def model(self, _scope: Scope, _receive: Receive) -> Response:
         loaded = self.live.require()

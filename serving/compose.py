@@ -50,20 +50,17 @@ def compose(live: Live, keys: ApiKeys) -> ASGIApp:
 
 
 async def watch(live: Live, metrics: Metrics) -> None:
-    """Follow releases and snapshots; a failure leaves what is loaded in place and is told once."""
+    """Follow releases, snapshots, catalog and rules; a failure leaves what is loaded and is told once."""
     told = ""
     while True:
         # gather hands back whatever the loading raised, so that a defect in it cannot end the watch.
         (outcome,) = await asyncio.gather(asyncio.to_thread(live.refresh), return_exceptions=True)
         if live.loaded is not None:
-            loaded = live.loaded
-            metrics.serving(
-                loaded.bundle.model, loaded.bundle.id, str(loaded.as_of), loaded.bundle.features.hash
-            )
+            metrics.serving(live.loaded.served)
         if isinstance(outcome, BaseException):
             metrics.reload_failures.inc()
             if str(outcome) != told:
-                logger.error("reload failed, the former release stays: %s", outcome)
+                logger.error("reload failed, what was loaded stays: %s", outcome)
             told = str(outcome)
             await asyncio.sleep(RETRY_SECONDS)
         else:

@@ -16,12 +16,16 @@ from .problems import Refused
 from .settings import ServeSettings
 from .wire import MAX_BODY_BYTES
 
-SCOPES = frozenset({"score", "admin"})
+SCOPES = frozenset({"score", "recommend", "admin"})
 OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/openapi.json"})
 ADMIN_PATHS = frozenset({"/metrics"})
+RECOMMEND_PATHS = ("/v1/recommendations", "/v1/outcomes", "/v1/decisions/")
+"""Beginnings of the paths that need the scope ``recommend``."""
 MIN_KEY_LENGTH = 24
 BODY_SECONDS = 30.0
-KEY_FORM = "lines of `name scopes key` with scopes from score,admin and a key of 24 or more characters"
+KEY_FORM = (
+    "lines of `name scopes key` with scopes from score,recommend,admin and a key of 24 or more characters"
+)
 
 
 class ClientGone(Exception):  # noqa: N818 - a fact, not a fault
@@ -53,8 +57,8 @@ class ApiKeys:
         'crm'
         >>> ApiKeys.parse("crm score short", "keys")
         Traceback (most recent call last):
-        nbo.errors.UsageError: keys: expected lines of `name scopes key` with scopes from score,admin \
-and a key of 24 or more characters, got another form in entry 1.
+        nbo.errors.UsageError: keys: expected lines of `name scopes key` with scopes from \
+score,recommend,admin and a key of 24 or more characters, got another form in entry 1.
         """
         keys = []
         for number, line in enumerate(text.replace(";", "\n").splitlines(), start=1):
@@ -92,9 +96,22 @@ and a key of 24 or more characters, got another form in entry 1.
         if scopes is None:
             detail = "authorization: expected a valid API key as `Bearer KEY`, got none"
             raise Refused(401, "unauthorised", detail, {"WWW-Authenticate": "Bearer"})
-        wanted = "admin" if path in ADMIN_PATHS else "score"
+        wanted = scope_for(path)
         if wanted not in scopes and "admin" not in scopes:
             raise Refused(403, "forbidden", f"API key: expected scope {wanted!r} for {path}")
+
+
+def scope_for(path: str) -> str:
+    """The scope that a path needs; ``admin`` reaches every one.
+
+    Examples
+    --------
+    >>> scope_for("/v1/outcomes"), scope_for("/v1/scores"), scope_for("/metrics")
+    ('recommend', 'score', 'admin')
+    """
+    if path in ADMIN_PATHS:
+        return "admin"
+    return "recommend" if path.startswith(RECOMMEND_PATHS) else "score"
 
 
 def keys_for(settings: ServeSettings, environment: Mapping[str, str] = os.environ) -> ApiKeys:

@@ -52,16 +52,19 @@ class DrainingServer(uvicorn.Server):
 
 
 def run(settings: ServeSettings) -> None:
-    """Load the released bundle and its snapshot, then answer until told to stop.
+    """Load the released bundles, their snapshots and the offers, then answer until told to stop.
 
     Raises
     ------
     UsageError
-        If a key is needed and there is none, the address is taken, or nothing is released.
+        If a key is needed and there is none, the address is taken, nothing is released, or the catalog
+        or a rule is wrong.
     DataError
         If the store is unfit or holds no snapshot for the bundle.
     BundleError
-        If the released bundle cannot be trusted.
+        If a released bundle cannot be trusted.
+    StorageError
+        If something recommends and the decision log is away.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     keys = keys_for(settings)
@@ -83,7 +86,11 @@ def run(settings: ServeSettings) -> None:
     server = DrainingServer(config, live, settings.drain_seconds, greeting(live, listener))
     gc.collect()
     gc.freeze()
-    server.run(sockets=[listener])
+    try:
+        server.run(sockets=[listener])
+    finally:
+        gc.unfreeze()
+        live.close()
 
 
 def listen(settings: ServeSettings) -> socket.socket:
@@ -100,7 +107,9 @@ def listen(settings: ServeSettings) -> socket.socket:
 
 
 def greeting(live: Live, listener: socket.socket) -> str:
+    """One line: what is served, of which date, where."""
     loaded = live.require()
+    names = " and ".join(f"{bundle.model} {bundle.id}" for bundle, _ in loaded.served)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    return f"nbo serves churn {loaded.bundle.id} as of {loaded.as_of} on http://{shown}:{port}"
+    return f"nbo serves {names} as of {loaded.as_of} on http://{shown}:{port}"

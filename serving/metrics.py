@@ -1,5 +1,7 @@
 """What Prometheus reads at ``/metrics``."""
 
+from collections.abc import Iterable
+
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -9,6 +11,9 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+
+from nbo.asof import AsOf
+from nbo.bundle import Bundle
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 LATENCY_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -43,7 +48,7 @@ class Metrics:
         self.ready = Gauge("nbo_ready", "1 while /readyz says yes.", registry=self.registry)
         self.reload_failures = Counter(
             "nbo_reload_failures_total",
-            "Releases or snapshots that could not be loaded; the former stays.",
+            "Releases, snapshots, catalogs or rules that could not be loaded; the former stay.",
             registry=self.registry,
         )
 
@@ -53,10 +58,11 @@ class Metrics:
         self.requests.labels(route, known, str(status)).inc()
         self.seconds.labels(route).observe(seconds)
 
-    def serving(self, model: str, bundle: str, as_of: str, feature_hash: str) -> None:
-        """Tell which bundle and snapshot answer from now on."""
+    def serving(self, served: Iterable[tuple[Bundle, AsOf]]) -> None:
+        """Tell which bundles answer from now on, of which date."""
         self.bundle.clear()
-        self.bundle.labels(model, bundle, as_of, feature_hash).set(1)
+        for bundle, as_of in served:
+            self.bundle.labels(bundle.model, bundle.id, str(as_of), bundle.features.hash).set(1)
 
     def exposition(self) -> bytes:
         return generate_latest(self.registry)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import numpy as np
@@ -10,6 +9,7 @@ import pyarrow as pa
 from starlette.responses import Response
 
 from nbo.bundle import Bundle, Matrix
+from nbo.decisions.answers import clock
 from nbo.decisions.scoring import bands, margin_at_risk
 from nbo.features.compiled import CompiledFeature
 from nbo.models.reasons import reasons
@@ -33,17 +33,12 @@ async def respond(live: Live, read: Callable[[], ScoreRequest]) -> Response:
         request = read()
         loaded = live.require()
         if len(request.accounts) + len(request.rows) <= INLINE_ITEMS and not request.reasons:
-            answer = score(loaded, request, now())
+            answer = score(loaded, request, clock())
         else:
-            answer = await asyncio.to_thread(score, loaded, request, now())
+            answer = await asyncio.to_thread(score, loaded, request, clock())
     except Refused as refused:
         return refused.response()
     return Response(encode(answer), media_type="application/json")
-
-
-def now() -> str:
-    """The clock, for ``decided_at`` only."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def score(loaded: Loaded, request: ScoreRequest, decided_at: str) -> Answer:

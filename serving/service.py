@@ -42,7 +42,7 @@ def churn_service(source: Callable[[], Live]) -> Any:
 
 
 def from_environment() -> Live:
-    live = Live(ServeSettings.from_environment())
+    live = Live(ServeSettings.from_environment(), scores_only=True)
     live.refresh()
     return live
 

@@ -1,8 +1,8 @@
-"""What is loaded: one bundle, one snapshot as a matrix; swapped whole at a new release."""
+"""What is loaded: released bundles, a snapshot as a matrix, offers; swapped whole when any is another."""
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +13,19 @@ import pyarrow.parquet as pq
 from nbo.asof import AsOf
 from nbo.bundle import Bundle, Matrix, Release, Releases
 from nbo.customers.value import monthly_margins
+from nbo.decisions.log import log_url, open_log
+from nbo.decisions.recommender import MODEL as OFFERS_MODEL
 from nbo.decisions.settings import ValueSettings, value_settings
 from nbo.errors import DataError, UsageError
 from nbo.features.build import PART, Snapshot, existing
 from nbo.files import MANIFEST
 from nbo.keys import bundle_key
 from nbo.tables.store import Store
-from nbo.workspace import MARKER, bundled_code, read_settings
+from nbo.workspace import MARKER, Workspace, bundled_code, read_settings
 
+from .loaded_offers import LoadedOffers, load_offers, offers_stamp
+from .logbook import Logbook
+from .matrix import encoded
 from .problems import Refused
 from .settings import MODEL, ServeSettings
 
@@ -86,6 +91,8 @@ class Loaded:
         How margin at risk is counted.
     currency, minor_digits : str, int
         Of the store.
+    offers : LoadedOffers or None
+        What recommends; None while no next-product model is released.
     """
 
     stamp: Stamp
@@ -98,6 +105,15 @@ class Loaded:
     value: ValueSettings
     currency: str
     minor_digits: int
+    offers: LoadedOffers | None = None
+
+    @property
+    def served(self) -> list[tuple[Bundle, AsOf]]:
+        """Every bundle that answers, with the date it answers of."""
+        scores = [(self.bundle, self.as_of)]
+        if self.offers is None:
+            return scores
+        return [*scores, (self.offers.bundle, self.offers.stamp.as_of)]
 
 
 class Live:
@@ -109,11 +125,15 @@ class Live:
     ----------
     settings : ServeSettings
         Where releases and snapshots are.
+    scores_only : bool
+        Load nothing that recommends, even where it is released, and open no log.
     """
 
-    def __init__(self, settings: ServeSettings) -> None:
+    def __init__(self, settings: ServeSettings, *, scores_only: bool = False) -> None:
         self.settings = settings
+        self.scores_only = scores_only
         self.loaded: Loaded | None = None
+        self.logbook: Logbook | None = None
         self.draining = False
 
     def require(self) -> Loaded:
@@ -124,38 +144,109 @@ class Live:
             )
         return self.loaded
 
+    def require_offers(self) -> LoadedOffers:
+        """What recommends, or a 503 problem."""
+        offers = self.require().offers
+        if offers is None:
+            raise no_offers()
+        return offers
+
+    def require_log(self) -> Logbook:
+        """The open decision log, or a 503 problem before anything that recommends was loaded."""
+        if self.logbook is None:
+            raise no_offers()
+        return self.logbook
+
     def refresh(self) -> bool:
-        """Load the current release and its snapshot where they are other than what is loaded.
+        """Load the current releases, their snapshots and the operator's files where they are others.
+
+        Returns
+        -------
+        bool
+            Whether anything was loaded.
 
         Raises
         ------
         UsageError
-            Nothing is released.
+            Nothing is released, or the catalog or a rule is wrong.
         DataError
             The store is unfit or has no snapshot for the bundle.
         BundleError
-            The bundle cannot be trusted.
+            A bundle cannot be trusted.
+        StorageError
+            The decision log is away.
         """
-        releases = Releases(self.settings.workspace)
-        release = releases.current(MODEL)
+        former = self.loaded
+        fresh = self.refreshed_scores()
+        if self.scores_only:
+            self.loaded = fresh
+            return fresh is not former
+        try:
+            offers = self.refreshed_offers(fresh)
+        except Exception:
+            if former is not None and fresh is not former:
+                # What is wrong with the offers keeps no score from being newer.
+                self.loaded = replace(fresh, offers=former.offers)
+            raise
+        if fresh is former and offers is former.offers:
+            return False
+        self.loaded = replace(fresh, offers=offers)
+        return True
+
+    def refreshed_scores(self) -> Loaded:
+        """What is loaded, or what the current churn release and its snapshot give."""
+        release = Releases(self.settings.workspace).current(MODEL)
         if release is None:
             raise UsageError(f"{MODEL}: expected a released bundle, got none", f"Run nbo promote {MODEL}")
-        bundle = self.bundle_of(releases, release)
+        bundle = self.bundle_of(release, self.loaded)
         folder, as_of = newest_snapshot(self.settings, bundle)
         written = (folder / MANIFEST).stat().st_mtime_ns
         stamp = Stamp(release.bundle_id, release.digest, folder, written)
         if self.loaded is not None and self.loaded.stamp == stamp:
-            return False
-        self.loaded = load(self.settings, stamp, bundle, as_of)
-        return True
+            return self.loaded
+        return load(self.settings, stamp, bundle, as_of)
 
-    def bundle_of(self, releases: Releases, release: Release) -> Bundle:
+    def refreshed_offers(self, scores: Loaded) -> LoadedOffers | None:
+        """What recommends, or what the next-product release, catalog and rules give; None without one.
+
+        The log has what a replay needs before anything is decided by it.
+        """
+        release = Releases(self.settings.workspace).current(OFFERS_MODEL)
+        if release is None:
+            return None
+        present = self.loaded.offers if self.loaded else None
+        place = workspace_of(self.settings.workspace)
+        stamp = offers_stamp(place, release, scores.as_of, scores.stamp.written_ns)
+        if present is not None and present.stamp == stamp:
+            return present
+        bundle = self.bundle_of(release, present)
+        offers = load_offers(place, Store.open(self.settings.store), bundle, stamp)
+        self.open_log(place).log.keep(offers.recommender.artifacts)
+        return offers
+
+    def bundle_of(self, release: Release, present: Loaded | LoadedOffers | None) -> Bundle:
         """The bundle of a release; the one at hand if it is the same."""
-        if self.loaded is not None:
-            stamp = self.loaded.stamp
+        if present is not None:
+            stamp = present.stamp
             if (stamp.bundle_id, stamp.digest) == (release.bundle_id, release.digest):
-                return self.loaded.bundle
-        return releases.load(MODEL, bundle_key(self.settings.workspace))
+                return present.bundle
+        return Releases(self.settings.workspace).load(release.model, bundle_key(self.settings.workspace))
+
+    def open_log(self, place: Workspace) -> Logbook:
+        """The decision log of the workspace, opened once."""
+        if self.logbook is None:
+            self.logbook = Logbook(open_log(log_url(place.settings, place.root)))
+        return self.logbook
+
+    def close(self) -> None:
+        """Record what waits and close the log."""
+        if self.logbook is not None:
+            self.logbook.close()
+
+
+def no_offers() -> Refused:
+    detail = f"{OFFERS_MODEL}: expected a released bundle, got none. Run nbo promote {OFFERS_MODEL}."
+    return Refused(503, "not-loaded", detail, {"Retry-After": "10"})
 
 
 def newest_snapshot(settings: ServeSettings, bundle: Bundle) -> tuple[Path, AsOf]:
@@ -189,7 +280,7 @@ def load(settings: ServeSettings, stamp: Stamp, bundle: Bundle, as_of: AsOf) -> 
             next_step="Run nbo score with the same --store and --as-of",
         )
     rows, matrix = encoded(Snapshot(stamp.snapshot, as_of, manifest), bundle)
-    value = value_settings(read_settings(marker(settings.workspace)))
+    value = value_settings(workspace_of(settings.workspace).settings)
     margins = monthly_margins(store, as_of, margin_share=value.margin_share)
     known = margins.filter(margins["monthly_margin_amount"].is_valid())
     return Loaded(
@@ -208,21 +299,8 @@ def load(settings: ServeSettings, stamp: Stamp, bundle: Bundle, as_of: AsOf) -> 
     )
 
 
-def marker(workspace: Path) -> Path:
-    """The settings that hold for a workspace: its own, or those of the installed copy."""
-    own = workspace / MARKER
-    return own if own.is_file() else bundled_code() / MARKER
-
-
-def encoded(snapshot: Snapshot, bundle: Bundle) -> tuple[dict[str, int], Matrix]:
-    """Row numbers by account, and the matrix, filled batch by batch."""
-    matrix = np.empty((int(snapshot.manifest["rows"]), len(bundle.features.names)))
-    accounts: list[str] = []
-    for batch in snapshot.batches():
-        end = len(accounts) + batch.num_rows
-        matrix[len(accounts) : end] = bundle.encode(pa.Table.from_batches([batch]))
-        accounts.extend(batch.column("account_id").to_pylist())
-    if len(accounts) != len(matrix):
-        raise DataError(str(snapshot.folder), f"{len(matrix):,} rows", f"{len(accounts):,}")
-    matrix.flags.writeable = False
-    return {account: row for row, account in enumerate(accounts)}, matrix
+def workspace_of(root: Path) -> Workspace:
+    """The workspace in a folder; the installed copy's code and settings where it has none of its own."""
+    if (root / MARKER).is_file():
+        return Workspace.at(root)
+    return Workspace(root, bundled_code(), read_settings(bundled_code() / MARKER))

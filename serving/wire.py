@@ -2,7 +2,7 @@
 
 import math
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ AccountId = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 CategoryText = Annotated[str, msgspec.Meta(max_length=200)]
 FeatureName = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 FeatureValue = float | CategoryText | None
+T = TypeVar("T")
 
 
 class HandRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,8 +119,13 @@ def decode_request(body: bytes) -> ScoreRequest:
     Traceback (most recent call last):
     serving.problems.Refused: Expected `str`, got `int` - at `$.accounts[0]`
     """
+    return checked(decoded(body, _decoder))
+
+
+def decoded(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
+    """Read a body as the decoder's type, strictly; refusals as for :func:`decode_request`."""
     try:
-        return checked(_decoder.decode(body))
+        return decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise refusal(error, body) from None
 

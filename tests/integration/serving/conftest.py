@@ -1,4 +1,7 @@
-"""A small operator with a store, a feature snapshot and two bundles, and real servers over it."""
+"""A small operator with a store, a feature snapshot and two bundles, and real servers over it.
+
+Beside it a seller: the simulated operator's store, a trained next-product model, offers and a log.
+"""
 
 import asyncio
 import csv
@@ -8,8 +11,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +20,12 @@ import httpx
 import lightgbm as lgb
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from nbo.asof import AsOf, date_of, days
 from nbo.bundle import IDENTITY, Bundle, BundleParts, Releases, Vocabulary, load_bundle, write_bundle
+from nbo.decisions.log import DecisionLog, log_url, open_log
 from nbo.decisions.scoring import score_accounts
 from nbo.decisions.settings import value_settings
 from nbo.features.build import build_features
@@ -224,15 +229,31 @@ class Server:
     log: Path
 
 
+@dataclass(frozen=True)
+class Seller:
+    """A workspace where churn and next-product are released, and the store of the simulated operator."""
+
+    workspace: Path
+    store: Path
+    as_of: str
+    accounts: tuple[str, ...]
+
+    def log(self) -> "closing[DecisionLog]":
+        """The decision log of the workspace, for a ``with`` block."""
+        return closing(open_log(log_url(read_settings(self.workspace / "nbo.toml"), self.workspace)))
+
+
 def arguments(
-    operator: Operator, host: str = "127.0.0.1", drain: float = 0.0, keys: str = "", as_of: str = ""
+    operator: Operator | Seller, host: str = "127.0.0.1", drain: float = 0.0, keys: str = "", as_of: str = ""
 ) -> list[str]:
     places = [str(operator.workspace), str(operator.store)]
     return [sys.executable, "-c", SERVER, *places, host, str(drain), keys, as_of]
 
 
-def environment() -> dict[str, str]:
-    return {**os.environ, "NBO_BUNDLE_KEY": KEY.decode()}
+def environment(operator: Operator | Seller) -> dict[str, str]:
+    """A seller's workspace has a key of its own."""
+    key = {"NBO_BUNDLE_KEY": KEY.decode()} if isinstance(operator, Operator) else {}
+    return {**os.environ, **key}
 
 
 class Direct:
@@ -256,13 +277,13 @@ def direct() -> type[Direct]:
 
 
 @contextmanager
-def served(operator: Operator, log: Path, **how: Any) -> Iterator[Server]:
+def served(operator: Operator | Seller, log: Path, **how: Any) -> Iterator[Server]:
     with (
         log.open("w") as errors,
         subprocess.Popen(
             arguments(operator, **how),
             cwd=ROOT,
-            env=environment(),
+            env=environment(operator),
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
@@ -277,6 +298,13 @@ def served(operator: Operator, log: Path, **how: Any) -> Iterator[Server]:
             process.kill()
 
 
+def refused(operator: Operator | Seller, **how: Any) -> "subprocess.CompletedProcess[str]":
+    words = arguments(operator, **how)
+    return subprocess.run(
+        words, cwd=ROOT, env=environment(operator), capture_output=True, text=True, check=False
+    )
+
+
 @pytest.fixture
 def serve(operator: Operator, tmp_path: Path) -> Callable[..., Any]:
     """Start a server of its own: ``with serve(drain=2) as server``."""
@@ -286,13 +314,49 @@ def serve(operator: Operator, tmp_path: Path) -> Callable[..., Any]:
 @pytest.fixture
 def refused_start(operator: Operator) -> Callable[..., "subprocess.CompletedProcess[str]"]:
     """Start a server that must not start."""
-    return lambda **how: subprocess.run(
-        arguments(operator, **how), cwd=ROOT, env=environment(), capture_output=True, text=True, check=False
-    )
+    return lambda **how: refused(operator, **how)
 
 
 @pytest.fixture(scope="session")
 def server(built: Operator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all tests that only ask."""
     with served(built, tmp_path_factory.mktemp("log") / "server.log") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def sold(selling: Path, store: Path, nbo: Any, tmp_path_factory: pytest.TempPathFactory) -> Seller:
+    """The seller, made once; tests that change it take a copy."""
+    workspace = Path(shutil.copytree(selling, tmp_path_factory.mktemp("sold") / "workspace"))
+    out = tmp_path_factory.mktemp("scores")
+    scored = nbo("score", "--store", store, "--as-of", "latest", "--out", out, "--json", cwd=workspace)
+    part = Path(scored.result["folder"]) / "part-00000.parquet"
+    accounts = pq.read_table(part, columns=["account_id"], partitioning=None)["account_id"].to_pylist()
+    return Seller(workspace, store, scored.envelope["as_of"], tuple(accounts))
+
+
+@pytest.fixture
+def seller(sold: Seller, tmp_path: Path) -> Seller:
+    """A copy of the workspace that a test may change, without decisions; the store is shared."""
+    workspace = tmp_path / "seller"
+    shutil.copytree(sold.workspace, workspace, ignore=shutil.ignore_patterns("decisions.db*"))
+    return replace(sold, workspace=workspace)
+
+
+@pytest.fixture
+def sell(seller: Seller, tmp_path: Path) -> Callable[..., Any]:
+    """Start a server over one's own seller: ``with sell() as server``."""
+    return lambda **how: served(seller, tmp_path / "server.log", **how)
+
+
+@pytest.fixture
+def refused_seller(seller: Seller) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Start a server over one's own seller that must not start."""
+    return lambda **how: refused(seller, **how)
+
+
+@pytest.fixture(scope="session")
+def shop(sold: Seller, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server that recommends, for all tests that only ask."""
+    with served(sold, tmp_path_factory.mktemp("log") / "shop.log") as running:
         yield running

@@ -122,7 +122,7 @@ def test_a_release_that_cannot_be_loaded_leaves_the_former_one_answering(operato
         assert wait_for(lambda: "nbo_reload_failures_total 0.0" not in client.get("/metrics").text)
         assert client.get("/readyz").status_code == 200
         assert client.get("/v1/model").json()["bundle"] == operator.first
-        assert "reload failed, the former release stays" in server.log.read_text()
+        assert "reload failed, what was loaded stays" in server.log.read_text()
 
 
 def test_refreshing_without_news_keeps_the_very_same_state(operator: Any) -> None:
