@@ -13,7 +13,7 @@ ARGS ?=
 # Test processes; 0 = none beside this one.
 WORKERS ?= auto
 
-.PHONY: help demo test check lint types contracts coverage bench-features bench-publish mutants lock clean environment
+.PHONY: help demo test check lint types contracts coverage bench-features bench-recommendations bench-next-product bench-publish mutants lock clean environment
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS="	" read -r name text; do printf '  %-16s %s\n' "$$name" "$$text"; done
@@ -48,6 +48,12 @@ contracts: environment ## import-linter: which module may import which
 
 bench-features: environment ## time the feature engine against its peers (writes runs/bench)
 	@$(PYTHON) benchmarks/features.py $(ARGS)
+
+bench-recommendations: environment ## time recommending for a million accounts (writes runs/bench)
+	@$(PYTHON) benchmarks/recommendations.py $(ARGS)
+
+bench-next-product: environment ## measure next-product rankings against their peers on public holdings (writes runs/bench)
+	@$(PYTHON) benchmarks/next_product.py $(ARGS)
 
 bench-publish: environment ## move the marked tables of runs/bench into docs/benchmarks.md
 	@$(PYTHON) tools/publish_benchmarks.py

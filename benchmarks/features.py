@@ -13,9 +13,7 @@ where they are not). A missed target is printed and does not fail the run.
 """
 
 import argparse
-import importlib.metadata
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -30,6 +28,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from generated_calls import CODES, END_DAY, FIRST_DAY, GENERATOR_VERSION, RIVALS, Size, calls_sql, generate
+from machine import MIB, machine_words
 
 from nbo.asof import AsOf, days
 from nbo.features import CompiledFeatures, FeatureSet, Words, compile_features, table
@@ -37,7 +36,6 @@ from nbo.features.build import PART, build_features, features_folder
 from nbo.tables.store import CONTRACT_VERSION, Store
 
 ROOT = Path(__file__).resolve().parents[1]
-MIB = 1 << 20
 VARIANTS = ("empty", "scan", "ours", "plain")
 TOLERANCE = 1e-12
 """Relative, for floats: two correct ways to divide may differ in the last bit."""
@@ -261,21 +259,6 @@ def targets(costs: dict[str, Cost]) -> list[tuple[str, float, float]]:
         ("CPU, ours / plain", ours.cpu / costs["plain"].cpu, 0.5),
         ("peak memory of ours, MiB", ours.peak / MIB, 2048.0),
     ]
-
-
-def machine_words() -> str:
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("duckdb", "pyarrow"))
-    model = next(
-        (line.split(":")[1].strip() for line in cpu_lines() if line.startswith("model name")),
-        platform.machine(),
-    )
-    cores = len(os.sched_getaffinity(0))
-    return f"{cores} cores ({model}), {platform.system()}, Python {platform.python_version()}, {versions}"
-
-
-def cpu_lines() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
 
 
 def report(costs: dict[str, Cost], arguments: argparse.Namespace, features: int) -> str:
