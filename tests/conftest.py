@@ -9,8 +9,10 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -213,29 +215,42 @@ class PostgresServer:
         if self.user:
             for path in (folder, folder / "password"):
                 shutil.chown(path, self.user)
-        self.run("initdb", "-U", "nbo", "-A", "scram-sha-256", f"--pwfile={folder}/password", "-N",
-                 "-E", "UTF8", "--locale=C")  # fmt: skip
+        words = ("-U", "nbo", "-A", "scram-sha-256", f"--pwfile={folder}/password", "-N", "-E", "UTF8")
+        done = self.popen("initdb", *words, "--locale=C")
+        assert done.wait() == 0, (folder / "initdb.txt").read_text()
         self.start()
 
-    def run(self, program: str, *words: str) -> None:
-        command = [self.programs / program, "-D", self.folder / "data", *words]
-        with (self.folder / f"{program}.txt").open("w") as said:
-            done = subprocess.run(
-                command, user=self.user, cwd=self.folder, stdout=said, stderr=said, check=False
-            )
-        assert done.returncode == 0, (self.folder / f"{program}.txt").read_text()
+    def popen(self, program: str, *words: str) -> "subprocess.Popen[bytes]":
+        # A server must not outlive the tests, however these end.
+        leash = ["setpriv", "--pdeathsig", "QUIT"] if shutil.which("setpriv") else []
+        command = [*leash, self.programs / program, "-D", self.folder / "data", *words]
+        with (self.folder / f"{program}.txt").open("a") as said:
+            return subprocess.Popen(command, user=self.user, cwd=self.folder, stdout=said, stderr=said)
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        self.run("pg_ctl", "start", "-w", "-l", f"{self.folder}/server.txt",
-                 "-o", f"-k {self.folder} -c listen_addresses='' -c fsync=off")  # fmt: skip
+        import psycopg
+
+        settings = ("-c", "listen_addresses=", "-c", "fsync=off")
+        self.process = self.popen("postgres", "-k", str(self.folder), *settings)
+        given_up = time.monotonic() + 60
+        while True:
+            try:
+                psycopg.connect(self.url().replace("+psycopg", "")).close()
+            except psycopg.OperationalError:
+                said = (self.folder / "postgres.txt").read_text()
+                assert self.process.poll() is None and time.monotonic() < given_up, said
+                time.sleep(0.02)
+            else:
+                return
 
     def stop(self) -> None:
         """Stop it at once, as a crash would: connections break, commits stay."""
-        self.run("pg_ctl", "stop", "-w", "-m", "immediate")
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait()
 
     def runs(self) -> bool:
-        return (self.folder / "data" / "postmaster.pid").exists()
+        return self.process.poll() is None
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql+psycopg://nbo:{self.password}@/{database}?host={self.folder}"

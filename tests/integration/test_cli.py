@@ -140,7 +140,7 @@ def test_doctor_is_content_with_a_whole_workspace(
     assert all(item["ok"] for item in findings)
     assert found["release churn"] == bundle_id
     assert found["store"] == "18 tables, CNY, complete to 2025-01-31"
-    assert found["feature sets"] == "churn"
+    assert found["feature sets"] == "churn, next_product, offers"
 
 
 def test_doctor_says_no_to_a_store_that_is_none(nbo: Nbo, released: Path, tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_the_demo_does_the_whole_job_and_says_what_to_open(nbo: Nbo, released: P
     ended = nbo("demo", "--accounts", "300", "--months", "12", "--seed", "2", cwd=place)
     assert ended.code == 0, ended.err
     stages = [line for line in ended.out.splitlines() if line.startswith("[")]
-    assert [line[:5] for line in stages] == ["[1/6]", "[2/6]", "[3/6]", "[4/6]", "[5/6]", "[6/6]"]
+    assert [line[:5] for line in stages] == [f"[{number}/7]" for number in range(1, 8)]
     assert "the whole list     runs/demo/at_risk.csv (kept off it: runs/demo/suppressed.csv)" in ended.out
     for name in ("at_risk.csv", "suppressed.csv", "report.html", "store/MANIFEST.json"):
         assert (place / "runs" / "demo" / name).is_file()

@@ -10,7 +10,7 @@ from nbo.asof import AsOf
 from nbo.bundle import Releases
 from nbo.cli.answers import AsOfText, Json, StoreDir, WorkspaceDir, answer, table_lines
 from nbo.cli.demo import run_demo
-from nbo.cli.learning import BundleId
+from nbo.cli.learning import MODELS, BundleId
 from nbo.cli.using import ScoresDir, opened, scored
 from nbo.decisions.at_risk import at_risk
 from nbo.decisions.settings import list_settings
@@ -105,15 +105,19 @@ def workspace_findings(place: Workspace) -> list[dict[str, object]]:
     found.append(finding("feature sets", ", ".join(sets)))
     database = place.root / "mlruns" / "mlflow.db"
     found.append(finding("MLflow", str(database) if database.is_file() else "no run recorded yet"))
-    release = Releases(place.root).current("churn")
+    return [*found, *(release_finding(place, model) for model in MODELS)]
+
+
+def release_finding(place: Workspace, model: str) -> dict[str, object]:
+    """Whether the bundle in use is there and whole."""
+    release = Releases(place.root).current(model)
     if release is None:
-        return [*found, finding("release churn", "nothing promoted yet")]
+        return finding(f"release {model}", "nothing promoted yet")
     try:
-        Releases(place.root).load("churn", bundle_key(place.root))
-        found.append(finding("release churn", release.bundle_id))
+        Releases(place.root).load(model, bundle_key(place.root))
     except NboError as error:
-        found.append(finding("release churn", str(error), ok=False))
-    return found
+        return finding(f"release {model}", str(error), ok=False)
+    return finding(f"release {model}", release.bundle_id)
 
 
 def store_findings(path: Path) -> list[dict[str, object]]:

@@ -42,8 +42,6 @@ MOST_HIDDEN = 60_000
 MOST_PAIRS = 1_000_000
 """Hidden products, and pairs with a candidate, that are learnt from at most; beyond, a random part is."""
 BLOCK_ROWS = 10_000
-MANY_PAIRS = 200_000
-"""Pairs from which a second thread pays."""
 COUNTING_FOLDS = 5
 AFFINITY_STEP = 0.5
 """Affinities are told in such steps of log lift: finer, they would tell the folds apart."""
@@ -180,7 +178,7 @@ class HoldingsModel:
         for block in blocks(len(scores)):
             part = task.rows(block)
             matrix = self.encoder.matrix(rows, part, part.candidates)
-            p_pair = self.fitted.score(matrix, threads=2)
+            p_pair = self.fitted.score(matrix)
             scores[block][part.candidates] = log_probability(p_pair, self.kept_share)
         return self.choice.probabilities(scores, self.shares, task.candidates)
 
@@ -214,9 +212,7 @@ def fit_holdings_model(train: HoldingsTable, seed: int, booster: BoosterSettings
         names=encoder.compiled.column_names,
         categories=tuple(n for n, column in enumerate(encoder.compiled.columns) if column.kind == "category"),
     )
-    threads = max(booster.threads, 2 if len(data.label) >= MANY_PAIRS else 1)
-    settings = booster.model_copy(update={"threads": threads})
-    fitted = fit_churn(data, settings, seed=seed, positive="hidden product")
+    fitted = fit_churn(data, booster, seed=seed, positive="hidden product")
     scores = np.zeros(wanted.shape)
     scores[wanted] = log_probability(fitted.calibrator(fitted.oof_scores), kept_share)
     shares = holder_shares(train.held)

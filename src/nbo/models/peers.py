@@ -39,7 +39,7 @@ MOST_JUDGED = 20_000
 NEIGHBOURS = (1, 2, 3, 5, 10, 20, 50, 100)
 FACTORS = (8, 16, 32)
 REGULARISATIONS = (1.0, 3.0, 10.0, 30.0)
-ALPHAS = (1.0, 5.0)
+ALPHAS = (1.0, 5.0, 20.0)
 ITERATIONS = 15
 
 Parameters = dict[str, Any]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -56,11 +57,11 @@ HELD = np.array(
 STATISTICS = replace(ProductStatistics.of_matrix(HELD), takes=np.array([0, 2, 1, 0, 0]), taken_days=180)
 
 
-def account_feature(name: str, kind: str = "number") -> CompiledFeature:
+def account_feature(name: str, kind: Any = "number") -> CompiledFeature:
     words = Words(name, f"{name}（中）")
     return CompiledFeature(
         name, kind, "count", "calls", Words("calls", "通话"), words, ("calls.x",), ALL_PURPOSES, "never"
-    )  # type: ignore[arg-type]
+    )
 
 
 COMPILED = CompiledFeatures.of(
@@ -372,7 +373,7 @@ def test_only_wanted_pairs_are_scored(bundle: Bundle) -> None:
     np.testing.assert_array_equal(p_take[wanted], bundle.score(matrix_of(wanted)))
 
 
-def test_one_account_scores_alone_as_within_a_million_bit_for_bit(bundle: Bundle) -> None:
+def test_one_account_scores_alone_as_among_thousands_bit_for_bit(bundle: Bundle) -> None:
     n = BLOCK_PAIRS // 5 + 7
     rows, held = drawn(4, n)
     wanted = ~held
