@@ -99,9 +99,7 @@ def recommended(place: Workspace, store: Store, out: Path) -> dict[str, Any]:
     with closing(open_log(log_url(place.settings, place.root))) as log:
         run = recommend_all(store, Batch(recommender, files.features, channel), out / "recommendations", log)
         write_atomic(out / "recommendations.parquet", (run.folder / PART).read_bytes())
-        best = pc.sort_indices(
-            run.read(), [("expected_margin_amount", "descending")], null_placement="at_end"
-        )
+        best = pc.sort_indices(run.read(), sort_keys=[("expected_margin_amount", "descending", "at_end")])
         account = run.read()["account_id"][best[0].as_py()].as_py()
         return decided(store, recommender, files, Request(account, channel), log, None)
 

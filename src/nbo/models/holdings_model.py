@@ -26,8 +26,8 @@ from nbo.models.settings import BoosterSettings
 __all__ = ["BOOSTER", "HoldingsModel", "fit_holdings_model"]
 
 BOOSTER = BoosterSettings(
-    learning_rate=0.1,
-    num_leaves=63,
+    learning_rate=0.15,
+    num_leaves=31,
     min_data_in_leaf=30,
     lambda_l2=5.0,
     feature_fraction=0.6,
@@ -39,7 +39,7 @@ BOOSTER = BoosterSettings(
 )
 """More leaves than for churn: what goes with what differs by product."""
 MOST_HIDDEN = 60_000
-MOST_PAIRS = 1_000_000
+MOST_PAIRS = 500_000
 """Hidden products, and pairs with a candidate, that are learnt from at most; beyond, a random part is."""
 BLOCK_ROWS = 10_000
 COUNTING_FOLDS = 5
