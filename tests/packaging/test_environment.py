@@ -144,6 +144,16 @@ def test_a_ready_environment_is_left_alone(ready: Machine) -> None:
     assert ready.asked() == []
 
 
+def test_the_lock_is_installed_as_it_stands(machine: Machine) -> None:
+    """Nothing is resolved: pip refuses a whole lock once a newer version of what an extra names appears."""
+    machine.python("python3")
+    machine.libgomp()
+    assert machine.run("environment").returncode == 0
+    lock, project = [line for line in machine.log.read_text().splitlines() if " install " in line]
+    assert "--no-deps --require-hashes -r constraints/dev.txt" in lock
+    assert "--no-deps" in project
+
+
 def test_another_lock_is_installed_over_it(ready: Machine) -> None:
     (ready.checkout / "constraints/dev.txt").write_text("one==2\n", encoding="utf-8")
     assert ready.run("environment").returncode == 0

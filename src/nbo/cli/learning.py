@@ -155,10 +155,10 @@ def evaluate_bundle(
         return
     if store is None:
         raise UsageError("Missing option '--store'")
-    place = Workspace.find(workspace)
+    place, tables = Workspace.find(workspace), Store.open(store)
     loaded = bundle_of(place, bundle, CHURN)
     config = ChurnConfig(**loaded.metadata["config"])
-    card = place.module("training.churn").judge(loaded, config, Store.open(store))
+    card = place.module("training.churn").judge(loaded, config, tables)
     lines = [f"bundle {loaded.id} on {', '.join(card['holdout'])}", *metric_lines(card["metrics"]["holdout"])]
     answer(card, lines, as_json=as_json, warnings=card["notes"])
 
@@ -238,10 +238,10 @@ def models_compare(
 
     Example: nbo models compare ID1 ID2 --store runs/store
     """
-    place = Workspace.find(workspace)
+    place, tables = Workspace.find(workspace), Store.open(store)
     one = bundle_of(place, first, None)
     two = bundle_of(place, second, one.model)
-    found = place.module(pipeline_of(one.model)).compare(one, two, Store.open(store))
+    found = place.module(pipeline_of(one.model)).compare(one, two, tables)
     lines = [f"{one.id} minus {two.id} on {', '.join(found['holdout'])}", *metric_lines(found["difference"])]
     answer(found, lines, as_json=as_json)
 
