@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from nbo.asof import day_of
 from nbo.engine import Embedded
-from nbo.files import lock
+from nbo.files import lock, spill_folder
 from nbo.tables.catalog import contract
 from nbo.tables.coverage import staircase
 from nbo.tables.direct import write_direct_manifest, write_one
-from nbo.tables.folder import claim_folder, clear_store, spill_folder
+from nbo.tables.folder import claim_folder, clear_store
 from nbo.tables.report import TableReport
 from nbo.tables.writing import write_table
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from generated_calls import CODES, COUNTERPARTIES, END_DAY, FIRST_DAY, NETWORKS, PRIME
 
 from nbo.engine import Embedded, literal
-from nbo.files import lock
+from nbo.files import lock, spill_folder
 from nbo.tables.catalog import contract
 from nbo.tables.columns import FAMILIES
 from nbo.tables.contract import Column
 from nbo.tables.coverage import staircase
 from nbo.tables.direct import write_direct_manifest
-from nbo.tables.folder import claim_folder, clear_store, spill_folder
+from nbo.tables.folder import claim_folder, clear_store
 from nbo.tables.report import TableReport
 from nbo.tables.writing import write_table
 

@@ -54,6 +54,18 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 
 
 @contextmanager
+def spill_folder(out: Path) -> Iterator[Path]:
+    """Where the engine spills; swept also after a killed run, for it may hold raw numbers."""
+    spill = out.with_name(f".{out.name}.spill")
+    shutil.rmtree(spill, ignore_errors=True)
+    spill.mkdir(mode=0o700)
+    try:
+        yield spill
+    finally:
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+@contextmanager
 def staged_folder(target: Path) -> Iterator[Path]:
     """A fresh hidden sibling of ``target`` that replaces it when the block ends well.
 

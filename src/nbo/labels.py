@@ -81,7 +81,8 @@ LEFT JOIN told ON told.account_id = population.account_id ORDER BY 1"""
 
 # What was visible at the date is history: of what is left, the first day decides.
 TAKE_UPS = f"""
-WITH {POPULATION},
+WITH population AS (
+{POPULATION}),
 acquired AS (
   SELECT account_id, product_id, min(day) AS first_day FROM ({ACQUIRED_SQL})
   WHERE day < $window_end AND NOT ({visible_sql("day")}) GROUP BY account_id, product_id)

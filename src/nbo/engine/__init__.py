@@ -1,5 +1,5 @@
 """Run a SQL text over named Parquet tables and get Arrow back. Nothing else knows an engine."""
 
-from nbo.engine.embedded import Embedded, identifier, literal
+from nbo.engine.embedded import BATCH_MEMORY, Embedded, identifier, literal
 
-__all__ = ["Embedded", "identifier", "literal"]
+__all__ = ["BATCH_MEMORY", "Embedded", "identifier", "literal"]

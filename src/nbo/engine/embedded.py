@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from nbo.errors import NboError, StorageError
 
-BATCH_ROWS = 65_536
+BATCH_MEMORY = "1536MiB"
+"""Memory limit of a batch over all accounts; beyond it the engine works on the disk."""
 
 
 class Embedded:
@@ -86,11 +87,6 @@ class Embedded:
         """The whole result as an Arrow table."""
         with told_engine_errors():
             return self._connection.sql(sql).to_arrow_table()
-
-    def stream(self, sql: str, batch_rows: int = BATCH_ROWS) -> pa.RecordBatchReader:
-        """The result as record batches, never whole in memory."""
-        with told_engine_errors():
-            return self._connection.sql(sql).to_arrow_reader(batch_rows)
 
     def value(self, sql: str) -> object:
         """The single value of a one-row, one-column result."""

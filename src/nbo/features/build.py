@@ -14,15 +14,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nbo.asof import AsOf
-from nbo.engine import Embedded
+from nbo.engine import BATCH_MEMORY
 from nbo.errors import StorageError
 from nbo.features.compiled import CompiledFeatures
 from nbo.features.parameters import bind, read_parameters
-from nbo.files import MANIFEST, damaged_files, lock, read_manifest, staged_folder, write_manifest
+from nbo.features.stages import staged_rows
+from nbo.files import (
+    MANIFEST,
+    damaged_files,
+    lock,
+    read_manifest,
+    spill_folder,
+    staged_folder,
+    write_manifest,
+)
 from nbo.tables.store import Store
 
 REBUILD = "Build the features again"
 ROW_GROUP = 50_000
+"""Rows of a Parquet group, and accounts whose features are joined at once: some hundred megabytes."""
 PART = "part-00000.parquet"
 ARROW_TYPES = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64()}
 
@@ -118,14 +128,18 @@ def write_part(
     """Stream the rows to one Parquet file; returns row count and nulls by feature."""
     nulls = dict.fromkeys(compiled.names, 0)
     rows = 0
-    with store.connect() as engine:
-        stream = stream_rows(store, engine, compiled, as_of, None)
-        with pq.ParquetWriter(path, output_schema(compiled), compression="zstd") as writer:
-            for batch in stream:
-                writer.write_batch(batch, row_group_size=ROW_GROUP)
-                rows += batch.num_rows
-                for name in compiled.names:
-                    nulls[name] += batch.column(name).null_count
+    with (
+        spill_folder(path) as spill,
+        store.connect(memory_limit=BATCH_MEMORY, spill_folder=spill) as engine,
+        pq.ParquetWriter(path, output_schema(compiled), compression="zstd") as writer,
+    ):
+        sql = bind(compiled.sql, read_parameters(store, engine, compiled.sql, as_of, None))
+        for table in staged_rows(engine, sql, ROW_GROUP):
+            shaped = declared(table, store, compiled)
+            writer.write_table(shaped, row_group_size=ROW_GROUP)
+            rows += shaped.num_rows
+            for name in compiled.names:
+                nulls[name] += shaped[name].null_count
     return rows, nulls
 
 
@@ -140,25 +154,19 @@ def feature_rows(
         Only these; one that has no active line gets no row.
     """
     with store.connect() as engine:
-        batches = list(stream_rows(store, engine, compiled, as_of, accounts))
-    return pa.Table.from_batches(batches, schema=output_schema(compiled))
+        sql = bind(compiled.sql, read_parameters(store, engine, compiled.sql, as_of, accounts))
+        return declared(engine.query(sql), store, compiled)
 
 
-def stream_rows(
-    store: Store, engine: Embedded, compiled: CompiledFeatures, as_of: AsOf, accounts: Sequence[str] | None
-) -> Iterator[pa.RecordBatch]:
-    """Record batches of the output schema; features the source cannot feed are null."""
-    parameters = read_parameters(store, engine, compiled.sql, as_of, accounts)
-    schema = output_schema(compiled)
+def declared(rows: pa.Table, store: Store, compiled: CompiledFeatures) -> pa.Table:
+    """Rows in the output schema; features the source cannot feed are null."""
     missing = missing_features(store, compiled)
-    for batch in engine.stream(bind(compiled.sql, parameters)):
-        columns = [
-            pa.nulls(batch.num_rows, field.type)
-            if field.name in missing
-            else batch.column(field.name).cast(field.type)
-            for field in schema
-        ]
-        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+    schema = output_schema(compiled)
+    columns = [
+        pa.nulls(rows.num_rows, field.type) if field.name in missing else rows[field.name].cast(field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
 
 
 def output_schema(compiled: CompiledFeatures) -> pa.Schema:

@@ -16,6 +16,7 @@ from typing import Literal, TypeVar
 from nbo.asof import Window, bucket_edges, bucket_sql, visible_sql
 from nbo.features.conditions import condition_sql
 from nbo.features.spec import Leaf
+from nbo.features.stages import whole
 from nbo.tables.catalog import contract
 from nbo.tables.contract import Column, Table
 
@@ -25,12 +26,11 @@ Aggregate = Literal["count", "present", "sum", "max", "min"]
 ROLL_UP = {"count": "sum", "present": "sum", "sum": "sum", "max": "max", "min": "min"}
 ACCOUNTS = "$accounts"
 
-POPULATION = f"""population AS (
-  SELECT account_id FROM (
+POPULATION = f"""  SELECT account_id FROM (
     SELECT account_id, state,
       row_number() OVER (PARTITION BY line_id ORDER BY valid_day DESC, known_day DESC) AS newest
     FROM lines WHERE {visible_sql("valid_day")})
-  WHERE newest = 1 AND state = 'active' AND {ACCOUNTS} GROUP BY account_id)"""
+  WHERE newest = 1 AND state = 'active' AND {ACCOUNTS} GROUP BY account_id"""
 
 
 @dataclass
@@ -86,14 +86,14 @@ class Plan:
 
     def sql(self, outputs: list[tuple[str, str]]) -> str:
         """The whole text; ``outputs`` are (name, expression) in column order."""
-        parts, joins = [POPULATION], []
+        parts, joins = [("population", POPULATION)], []
         for name, plan in self.tables.items():
             for relation, text in relations(contract(name), plan):
-                parts.append(f"{relation} AS (\n{text})")
+                parts.append((relation, text))
                 joins.append(f"LEFT JOIN {relation} ON {relation}.account_id = population.account_id")
         columns = [f"  {expression} AS {name}" for name, expression in outputs]
         chosen = ",\n".join(["SELECT population.account_id AS account_id", *columns])
-        return "\n".join(["WITH " + ",\n".join(parts), chosen, "FROM population", *joins, "ORDER BY 1"])
+        return whole(parts, "\n".join([chosen, "FROM population", *joins, "ORDER BY 1"]))
 
 
 K = TypeVar("K")

@@ -23,7 +23,8 @@ TAKEN_DAYS = 180
 """How far back products taken are counted."""
 
 HELD_SQL = f"""
-WITH {POPULATION}
+WITH population AS (
+{POPULATION})
 SELECT population.account_id, held.product_id FROM population
 LEFT JOIN ({HOLDINGS_SQL}) AS held ON held.account_id = population.account_id"""
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from nbo.asof import AsOf
-from nbo.engine import Embedded
+from nbo.engine import BATCH_MEMORY, Embedded
 from nbo.errors import DataError
 from nbo.features.build import PART, build_features
 from nbo.features.compiled import CompiledFeatures
@@ -29,8 +29,6 @@ from nbo.tables.store import Store
 
 Verdicts = npt.NDArray[np.int8]
 ALLOWED = -1
-MEMORY = "1GiB"
-"""Of the engine of a batch; beyond it the engine spills to the disk."""
 CONTEXTS = 64
 """Contexts that a judge keeps prepared: every channel, on several dates."""
 
@@ -193,7 +191,7 @@ def verdict_stream(
     plan = Plan.of(fold_offers(rules, offers), context)
     with (
         TemporaryDirectory(prefix="nbo-verdicts-") as spill,
-        store.connect(memory_limit=MEMORY, spill_folder=Path(spill)) as engine,
+        store.connect(memory_limit=BATCH_MEMORY, spill_folder=Path(spill)) as engine,
     ):
         engine.view("snapshot", [snapshot.folder / PART])
         keep_answers(engine, plan, context.as_of)

@@ -21,6 +21,7 @@ from nbo.files import (
     lock,
     sha256_bytes,
     sha256_file,
+    spill_folder,
     sync_folder,
     told_storage_errors,
     write_atomic,
@@ -29,7 +30,7 @@ from nbo.tables.catalog import TABLES
 from nbo.tables.contract import Table
 from nbo.tables.coverage import newest_event, staircase
 from nbo.tables.findings import findings
-from nbo.tables.folder import claim_folder, clear_store, spill_folder
+from nbo.tables.folder import claim_folder, clear_store
 from nbo.tables.layouts import Layout, Shelf, table_layouts
 from nbo.tables.mapping import ColumnMap, Mapping, TableMap
 from nbo.tables.normalise import SourceQuery

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,15 +48,3 @@ def clear_store(out: Path, store_id: str) -> None:
     for name in ("tables", "quarantine", *(() if same else ("features",))):
         if (out / name).exists():
             shutil.rmtree(out / name)
-
-
-@contextmanager
-def spill_folder(out: Path) -> Iterator[Path]:
-    """Where the engine spills; swept also after a killed run, for it may hold raw numbers."""
-    spill = out.with_name(f".{out.name}.spill")
-    shutil.rmtree(spill, ignore_errors=True)
-    spill.mkdir(mode=0o700)
-    try:
-        yield spill
-    finally:
-        shutil.rmtree(spill, ignore_errors=True)
