@@ -14,6 +14,7 @@ from nbo.models.card import FEWEST_LEAVERS, against_champion, held_out_card, med
 from nbo.models.churn import FittedModel, fit_churn
 from nbo.models.config import ChurnConfig
 from nbo.models.data import TrainingData
+from nbo.models.deriving import with_derived
 from nbo.models.slices import LabelledRows, labelled_rows
 from nbo.tables.store import Store
 from nbo.tracking import Tracking
@@ -59,7 +60,7 @@ def run(
     plan = plan_slices(store, config.label.window, **config.slices.model_dump())
     train, holdout = both_sides(store, compiled, config, plan, progress)
     vocabulary = Vocabulary.learn(train.rows.rows, compiled)
-    data = training_data(train.rows, vocabulary, compiled)
+    data = training_data(train.rows, vocabulary, compiled, config, progress)
     parameters = tuned if tuned is not None else searched(data, config, progress)
     progress("fitting and calibrating")
     fitted = fit_churn(data, config.booster, tuned=parameters, seed=config.seed)
@@ -82,7 +83,8 @@ def search(config: ChurnConfig, workspace: Workspace, store: Store, progress: Pr
     compiled = compile_features(workspace.feature_sets(config.features), config.purpose)
     plan = plan_slices(store, config.label.window, **config.slices.model_dump())
     train, _ = both_sides(store, compiled, config, plan, progress)
-    data = training_data(train.rows, Vocabulary.learn(train.rows.rows, compiled), compiled)
+    vocabulary = Vocabulary.learn(train.rows.rows, compiled)
+    data = training_data(train.rows, vocabulary, compiled, config, progress)
     return {
         "parameters": searched(data, config, progress),
         "feature_hash": compiled.hash,
@@ -130,8 +132,15 @@ def months(
     return Months(labels, labelled_rows(store, compiled, [(item.as_of, item.table) for item in labels]))
 
 
-def training_data(rows: LabelledRows, vocabulary: Vocabulary, compiled: CompiledFeatures) -> TrainingData:
-    return TrainingData(
+def training_data(
+    rows: LabelledRows,
+    vocabulary: Vocabulary,
+    compiled: CompiledFeatures,
+    config: ChurnConfig,
+    progress: Progress,
+) -> TrainingData:
+    """The rows as a matrix, with derived columns where the config asks for them and they help."""
+    data = TrainingData(
         matrix=vocabulary.encode(rows.rows, compiled),
         label=rows.label,
         account_ids=rows.account_ids,
@@ -139,6 +148,10 @@ def training_data(rows: LabelledRows, vocabulary: Vocabulary, compiled: Compiled
         names=compiled.names,
         categories=tuple(n for n, feature in enumerate(compiled.features) if feature.kind == "category"),
     )
+    if not config.booster.derive:
+        return data
+    progress("choosing derived columns")
+    return with_derived(data, config.booster, config.seed)
 
 
 def out_of_fold_metrics(data: TrainingData, fitted: FittedModel, seed: int) -> dict[str, Any]:

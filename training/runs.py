@@ -77,8 +77,10 @@ def in_memory(
     compiled: CompiledFeatures, vocabulary: Vocabulary, fitted: FittedModel, metadata: dict[str, Any]
 ) -> Bundle:
     """The model as it will be loaded, before it has an id."""
-    boosters = tuple(parsed_booster(text, compiled.column_names) for text in fitted.boosters)
-    return Bundle("", metadata["model"], compiled, vocabulary, boosters, fitted.calibrator, metadata)
+    boosters = tuple(parsed_booster(text, fitted.names) for text in fitted.boosters)
+    return Bundle(
+        "", metadata["model"], compiled, vocabulary, boosters, fitted.calibrator, metadata, fitted.derivation
+    )
 
 
 def compared_with_release(
@@ -115,6 +117,7 @@ def left_behind(
         calibrator=fitted.calibrator,
         metadata=draft.metadata,
         golden_rows=golden_rows,
+        derivation=draft.derivation,
     )
     bundle_id = write_bundle(workspace.root / "bundles", parts, bundle_key(workspace.root))
     progress("recording the run in MLflow")

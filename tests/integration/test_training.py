@@ -270,3 +270,15 @@ def test_a_feature_set_that_is_not_declared_is_refused(trained: Any, tmp_path: P
     config.write_text('features = "chrun"\n')
     with pytest.raises(UsageError, match="features chrun: no such name"):
         Workspace.at(trained[0]).feature_sets(read_config(config).features)
+
+
+def test_a_config_may_ask_for_derived_columns(bare_workspace: Path, store: Path, nbo: Nbo) -> None:
+    path = bare_workspace / "training" / "configs" / "churn.toml"
+    path.write_text(f"{path.read_text()}derive = true\n".replace("trials = 3", "trials = 0"))
+    told = nbo("train", "churn", "--store", store, "--json", cwd=bare_workspace).result
+    found = bundle_in(bare_workspace, told["bundle"])
+    width = len(found.features.columns) + len(found.derivation.derived)
+    assert [booster.num_feature() for booster in found.boosters] == [width] * len(found.boosters)
+    assert nbo("promote", "churn", "--bundle", found.id, cwd=bare_workspace).code == 0
+    scored = nbo("score", "--store", store, "--as-of", "latest", "--out", "runs/scores", cwd=bare_workspace)
+    assert scored.code == 0, scored.err

@@ -2,6 +2,7 @@
 
 from nbo.bundle.bundle import Bundle, averaged, load_bundle, parsed_booster, scored
 from nbo.bundle.calibrator import IDENTITY, Calibrator
+from nbo.bundle.derivation import NOTHING_DERIVED, Derivation, Derived
 from nbo.bundle.inspection import probe_bundle
 from nbo.bundle.releases import Release, Releases
 from nbo.bundle.vocabulary import MAX_CODES, Matrix, Vocabulary
@@ -10,9 +11,12 @@ from nbo.bundle.writing import BundleParts, write_bundle
 __all__ = [
     "IDENTITY",
     "MAX_CODES",
+    "NOTHING_DERIVED",
     "Bundle",
     "BundleParts",
     "Calibrator",
+    "Derivation",
+    "Derived",
     "Matrix",
     "Release",
     "Releases",

@@ -11,8 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from nbo.bundle.calibrator import Calibrator
+from nbo.bundle.derivation import NOTHING_DERIVED, Derivation
 from nbo.bundle.golden import check_golden, golden_rows, golden_scores
-from nbo.bundle.signing import NEXT_STEP, VerifiedFiles, refused, verify_folder
+from nbo.bundle.signing import DERIVATION, NEXT_STEP, VerifiedFiles, refused, verify_folder
 from nbo.bundle.vocabulary import Matrix, Vocabulary
 from nbo.errors import BundleError, DataError
 from nbo.features.compiled import CompiledFeatures
@@ -38,6 +39,8 @@ class Bundle:
         From the averaged probability to the told one.
     metadata : mapping
         Where it came from and how good it was.
+    derivation : Derivation
+        Further columns that the boosters read, derived from the matrix.
     """
 
     id: str
@@ -47,6 +50,7 @@ class Bundle:
     boosters: tuple[lgb.Booster, ...]
     calibrator: Calibrator
     metadata: Mapping[str, Any]
+    derivation: Derivation = NOTHING_DERIVED
 
     def encode(self, rows: pa.Table) -> Matrix:
         """The matrix of raw rows, shape (n, F); see :meth:`Vocabulary.encode`."""
@@ -63,22 +67,24 @@ class Bundle:
         BundleError
             The matrix does not have one column for each feature.
         """
-        return scored(self.boosters, self.calibrator, matrix, threads=threads)
+        return scored(self.boosters, self.calibrator, self.derivation(matrix), threads=threads)
 
     def contributions(self, matrix: Matrix) -> Matrix:
         """What each feature adds to the log-odds of the raw score, shape (n, F).
 
         Mean over the boosters of LightGBM's path-dependent SHAP values; the constant is left
-        out. About 350 times dearer than :meth:`score`: ask for few rows.
+        out, and what a derived column adds is shared by the features it is derived from. About
+        350 times dearer than :meth:`score`: ask for few rows.
         """
-        checked(self.boosters, matrix)
-        total = np.zeros(matrix.shape, dtype=np.float64)
+        wide = self.derivation(matrix)
+        checked(self.boosters, wide)
+        total = np.zeros(wide.shape, dtype=np.float64)
         if not len(matrix):
-            return total
+            return self.derivation.folded(total)
         for booster in self.boosters:
-            told = booster.predict(np.ascontiguousarray(matrix), pred_contrib=True, num_threads=1)
+            told = booster.predict(np.ascontiguousarray(wide), pred_contrib=True, num_threads=1)
             total += np.asarray(told, dtype=np.float64)[:, :-1]
-        return total / len(self.boosters)
+        return self.derivation.folded(total / len(self.boosters))
 
 
 def scored(
@@ -158,14 +164,19 @@ def opened(folder: Path, verified: VerifiedFiles) -> Bundle:
         texts = verified.booster_texts
     except (DataError, UnicodeDecodeError) as error:
         raise refused(folder, str(error)) from None
+    derived = (
+        Derivation.from_json(verified.json(DERIVATION)) if DERIVATION in verified.files else NOTHING_DERIVED
+    )
+    names = (*features.column_names, *derived.names)
     bundle = Bundle(
         id=verified.bundle_id,
         model=verified.model,
         features=features,
         vocabulary=Vocabulary.from_json(verified.json("vocabulary.json")),
-        boosters=tuple(parsed_booster(text, features.column_names) for text in texts),
+        boosters=tuple(parsed_booster(text, names) for text in texts),
         calibrator=Calibrator.from_json(verified.json("calibrator.json")),
         metadata=verified.json("metadata.json"),
+        derivation=derived,
     )
     golden = verified.json("golden.json")
     expected = golden_scores(golden)

@@ -21,6 +21,8 @@ VERSION = 1
 FIXED_FILES = frozenset(
     {"calibrator.json", "features.json", "vocabulary.json", "golden.json", "metadata.json"}
 )
+DERIVATION = "derivation.json"
+"""Only where the boosters read derived columns."""
 BOOSTER = re.compile(r"booster-(0|[1-9][0-9]?)\.txt")
 NEXT_STEP = "Do not use it: copy it anew from where it was trained, or train again"
 
@@ -51,7 +53,7 @@ class VerifiedFiles:
     @property
     def booster_texts(self) -> list[str]:
         """Model texts in the order of their numbers."""
-        count = sum(name not in FIXED_FILES for name in self.files)
+        count = sum(bool(BOOSTER.fullmatch(name)) for name in self.files)
         return [self.files[f"booster-{number}.txt"].decode() for number in range(count)]
 
 
@@ -158,11 +160,12 @@ def signed_manifest(folder: Path, raw: bytes, key: bytes) -> dict[str, Any]:
 
 def check_names(folder: Path, digests: Mapping[str, Any], contents: Mapping[str, bytes]) -> None:
     """Refuse names outside the layout, missing files and files that nobody signed."""
+    fixed = FIXED_FILES | ({DERIVATION} & set(digests))
     for name in digests:
-        if name not in FIXED_FILES and not BOOSTER.fullmatch(name):
+        if name not in fixed and not BOOSTER.fullmatch(name):
             raise refused(folder, f"{MANIFEST}: expected names of bundle files, got {name!r:.80}")
-    boosters = {name for name in digests if name not in FIXED_FILES}
-    layout = FIXED_FILES | {f"booster-{number}.txt" for number in range(max(1, len(boosters)))}
+    boosters = set(digests) - fixed
+    layout = fixed | {f"booster-{number}.txt" for number in range(max(1, len(boosters)))}
     if set(digests) != layout:
         wrong = ", ".join(sorted(set(digests) ^ layout))
         raise refused(folder, f"{MANIFEST}: expected the files of a bundle, got a difference in {wrong}")

@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from nbo.bundle.bundle import parsed_booster, scored
 from nbo.bundle.calibrator import Calibrator
+from nbo.bundle.derivation import NOTHING_DERIVED, Derivation
 from nbo.bundle.golden import MAX_ROWS, golden_json
-from nbo.bundle.signing import read_bytes, seal
+from nbo.bundle.signing import DERIVATION, read_bytes, seal
 from nbo.bundle.vocabulary import Vocabulary
 from nbo.errors import BundleError
 from nbo.features.compiled import CompiledFeatures
@@ -35,6 +36,8 @@ class BundleParts:
         JSON values only.
     golden_rows : pa.Table
         1 to 20 rows of raw feature values.
+    derivation : Derivation
+        Further columns that the boosters were trained with.
     """
 
     model: str
@@ -44,6 +47,7 @@ class BundleParts:
     calibrator: Calibrator
     metadata: Mapping[str, Any]
     golden_rows: pa.Table
+    derivation: Derivation = NOTHING_DERIVED
 
 
 def write_bundle(bundles: Path, parts: BundleParts, key: bytes) -> str:
@@ -89,8 +93,9 @@ def part_bytes(parts: BundleParts) -> dict[str, bytes]:
     if set(parts.vocabulary.codes) != categories:
         wrong = ", ".join(sorted(set(parts.vocabulary.codes) ^ categories))
         raise BundleError(f"vocabulary: expected the category features, got a difference in {wrong}")
-    boosters = [parsed_booster(text, parts.features.column_names) for text in parts.boosters]
-    matrix = parts.vocabulary.encode(parts.golden_rows, parts.features)
+    names = (*parts.features.column_names, *parts.derivation.names)
+    boosters = [parsed_booster(text, names) for text in parts.boosters]
+    matrix = parts.derivation(parts.vocabulary.encode(parts.golden_rows, parts.features))
     scores = scored(boosters, parts.calibrator, matrix)
     values: dict[str, Any] = {
         "calibrator.json": parts.calibrator.to_json(),
@@ -99,6 +104,8 @@ def part_bytes(parts: BundleParts) -> dict[str, bytes]:
         "golden.json": golden_json(parts.golden_rows, parts.features, scores),
         "metadata.json": dict(parts.metadata),
     }
+    if parts.derivation.derived:
+        values[DERIVATION] = parts.derivation.to_json()
     contents = {name: canonical_json(value).encode() for name, value in values.items()}
     for number, text in enumerate(parts.boosters):
         contents[f"booster-{number}.txt"] = text.encode()

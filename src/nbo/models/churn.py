@@ -7,7 +7,7 @@ from typing import Any, cast
 import lightgbm as lgb
 import numpy as np
 
-from nbo.bundle import Calibrator, parsed_booster, scored
+from nbo.bundle import NOTHING_DERIVED, Calibrator, Derivation, parsed_booster, scored
 from nbo.models.calibration import fit_calibrator
 from nbo.models.data import Floats, Rows, TrainingData
 from nbo.models.settings import SCARCE_PARAMETERS, SCARCE_ROUNDS, BoosterSettings
@@ -32,11 +32,13 @@ class FittedModel:
     oof_scores : ndarray of shape (n,)
         Raw probabilities of each training row by boosters that never saw its account.
     names : tuple of str
-        Features in the order of the columns.
+        Features in the order of the columns, then derived columns.
     cautions : tuple of str
         What everybody must know before trusting a score.
     notes : tuple of str
         The cautions, and what else a data scientist wants to know.
+    derivation : Derivation
+        The derived columns, rates counted on all training rows.
     """
 
     boosters: tuple[str, ...]
@@ -46,11 +48,12 @@ class FittedModel:
     names: tuple[str, ...]
     cautions: tuple[str, ...]
     notes: tuple[str, ...]
+    derivation: Derivation = NOTHING_DERIVED
 
     def score(self, matrix: Floats, *, threads: int = 1) -> Floats:
-        """Calibrated probabilities, shape (n,): bit for bit those of the bundle."""
+        """Calibrated probabilities, shape (n,), of rows without derived columns: those of the bundle."""
         boosters = [parsed_booster(text, self.names) for text in self.boosters]
-        return scored(boosters, self.calibrator, matrix, threads=threads)
+        return scored(boosters, self.calibrator, self.derivation(matrix), threads=threads)
 
 
 def fit_churn(
@@ -111,6 +114,7 @@ def fit_churn(
         names=data.names,
         cautions=tuple(cautions),
         notes=(*cautions, *idle_notes(data)),
+        derivation=data.derivation,
     )
 
 

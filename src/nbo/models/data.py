@@ -1,13 +1,14 @@
 """The training matrix with what belongs to its rows."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import GroupKFold
 
+from nbo.bundle import NOTHING_DERIVED, Derivation
 from nbo.errors import DataError
 from nbo.models.settings import ENOUGH_POSITIVES
 
@@ -33,6 +34,9 @@ class TrainingData:
         Feature names in the order of the columns.
     categories : tuple of int
         Positions of the columns that hold codes.
+    derivation : Derivation
+        What the last columns of matrix and names are derived by; a rate among them was counted
+        without the rows of the row's own fold.
 
     Raises
     ------
@@ -46,6 +50,7 @@ class TrainingData:
     as_of_days: npt.NDArray[np.int32]
     names: tuple[str, ...]
     categories: tuple[int, ...]
+    derivation: Derivation = NOTHING_DERIVED
 
     def __post_init__(self) -> None:
         n = len(self.label)
@@ -82,9 +87,19 @@ class TrainingData:
         splitter = GroupKFold(n_splits=min(count, accounts), shuffle=True, random_state=seed)
         return [(fit, judge) for fit, judge in splitter.split(self.matrix, groups=self.account_ids)]
 
+    def part(self, rows: Rows) -> "TrainingData":
+        """Some of the rows."""
+        return replace(
+            self,
+            matrix=self.matrix[rows],
+            label=self.label[rows],
+            account_ids=self.account_ids[rows],
+            as_of_days=self.as_of_days[rows],
+        )
+
     def idle_columns(self) -> Iterator[tuple[str, str]]:
-        """Names of columns that cannot separate rows, with the word for why."""
-        for position, name in enumerate(self.names):
+        """Names of features that cannot separate rows, with the word for why."""
+        for position, name in enumerate(self.names[: len(self.names) - len(self.derivation.derived)]):
             values = self.matrix[:, position]
             known = values[~np.isnan(values)]
             if known.size == 0:

@@ -10,7 +10,10 @@ ENOUGH_POSITIVES = 100
 
 
 class BoosterSettings(BaseModel):
-    """How boosters are fitted. The defaults are those of a plain, cautious fit."""
+    """How boosters are fitted. The defaults are those of a plain, cautious fit.
+
+    With ``derive`` differences, ratios and rates of codes are learnt from too, where they help.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -26,6 +29,7 @@ class BoosterSettings(BaseModel):
     folds: int = Field(default=5, ge=2)
     seeds: int = Field(default=2, ge=1, le=20)
     threads: int = Field(default=1, ge=1)
+    derive: bool = False
 
     def parameters(self, seed: int) -> dict[str, Any]:
         """LightGBM's parameters of these settings; the same settings and seed fit the same trees."""
