@@ -21,6 +21,17 @@ AsOfText = Annotated[
     str, typer.Option("--as-of", help="Decision date YYYY-MM-DD, or latest: the newest complete day.")
 ]
 
+METRIC_NAMES = (
+    "auc",
+    "average_precision",
+    "hit_rate_at_1",
+    "hit_rate_at_3",
+    "lift_at_10",
+    "brier",
+    "log_loss",
+    "ece",
+)
+
 
 def answer(
     result: Any,
@@ -55,6 +66,15 @@ def progress(text: str) -> None:
     """One line of progress on stderr, only where a person watches."""
     if sys.stderr.isatty():
         print(f"  {text}", file=sys.stderr)
+
+
+def metric_lines(metrics: dict[str, dict[str, float]]) -> list[str]:
+    """One line a metric: value and 95 % interval."""
+    return [
+        f"{name:18} {m['value']:7.4f}   95 % [{m['low']:.4f}, {m['high']:.4f}]"
+        for name in METRIC_NAMES
+        if (m := metrics.get(name))
+    ]
 
 
 def table_lines(

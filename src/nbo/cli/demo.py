@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow.compute as pc
 
 from nbo.bundle import Bundle, Releases
-from nbo.cli.answers import progress
-from nbo.cli.learning import metric_lines, prepared
+from nbo.cli.answers import metric_lines, progress
+from nbo.cli.learning import prepared
 from nbo.cli.recommending import decided, decision_lines, recommender_of, suggester
 from nbo.cli.using import list_lines, scored, write_list
 from nbo.decisions.at_risk import at_risk

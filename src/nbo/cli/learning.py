@@ -7,8 +7,9 @@ from typing import Annotated, Any, overload
 import typer
 
 from nbo.bundle import Bundle, Releases, load_bundle
-from nbo.cli.answers import Json, StoreDir, WorkspaceDir, answer, progress, table_lines
+from nbo.cli.answers import Json, StoreDir, WorkspaceDir, answer, metric_lines, progress, table_lines
 from nbo.cli.peers import evaluate_next_product, refuse_options_before
+from nbo.cli.tables import evaluate_table
 from nbo.errors import UsageError
 from nbo.files import write_atomic
 from nbo.keys import bundle_key
@@ -39,8 +40,6 @@ tune = typer.Typer(no_args_is_help=True, help="Search parameters, to train with 
 evaluate = typer.Typer(invoke_without_command=True)
 models = typer.Typer(no_args_is_help=True, help="Trained bundles and releases.")
 
-HIT_RATES = ("hit_rate_at_1", "hit_rate_at_3")
-METRIC_NAMES = ("auc", "average_precision", *HIT_RATES, "lift_at_10", "brier", "log_loss", "ece")
 RULES = ("popularity", "implicit")
 """The plain orders of products that a next-product model is told beside."""
 
@@ -51,6 +50,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(tune, name="tune")
     app.add_typer(evaluate, name="evaluate")
     evaluate.command("next-product")(evaluate_next_product)
+    evaluate.command("table")(evaluate_table)
     app.add_typer(models, name="models")
     app.command()(promote)
     app.command()(rollback)
@@ -330,15 +330,6 @@ def known_model(name: str) -> str:
     if name not in MODELS:
         raise UsageError(f"model {name}: no such model{close_matches(name, MODELS)}")
     return name
-
-
-def metric_lines(metrics: dict[str, dict[str, float]]) -> list[str]:
-    """One line a metric: value and 95 % interval."""
-    return [
-        f"{name:18} {m['value']:7.4f}   95 % [{m['low']:.4f}, {m['high']:.4f}]"
-        for name in METRIC_NAMES
-        if (m := metrics.get(name))
-    ]
 
 
 def rule_lines(rule: str, metrics: dict[str, dict[str, float]]) -> list[str]:

@@ -12,6 +12,7 @@ from nbo.evaluation.classification import (
     lift_at,
     log_loss,
 )
+from nbo.evaluation.consistency import Band, ece_of_perfect
 from nbo.evaluation.intervals import DRAWS, Interval, bootstrap
 from nbo.evaluation.tables import GainsRow, ReliabilityBin, gains_table, reliability_table
 
@@ -19,6 +20,7 @@ __all__ = [
     "DRAWS",
     "LIFT_SHARE",
     "METRICS",
+    "Band",
     "GainsRow",
     "Interval",
     "ReliabilityBin",
@@ -28,6 +30,7 @@ __all__ = [
     "brier",
     "difference",
     "ece",
+    "ece_of_perfect",
     "evaluate_scores",
     "gains_table",
     "lift_at",

@@ -298,10 +298,7 @@ def fitted(y: npt.ArrayLike, p: npt.ArrayLike, clusters: Clusters) -> tuple[Floa
     if wrong.any():
         first = str(labels[wrong][0])
         raise DataError("y", "labels 0 or 1", first, count=int(wrong.sum()), total=labels.size)
-    off = ~((scores >= 0) & (scores <= 1))
-    if off.any():
-        first = str(scores[off][0])
-        raise DataError("p", "probabilities within [0, 1]", first, count=int(off.sum()), total=scores.size)
+    checked_probabilities(scores)
     positives = int(labels.sum())
     if positives in (0, labels.size):
         raise DataError(
@@ -311,3 +308,12 @@ def fitted(y: npt.ArrayLike, p: npt.ArrayLike, clusters: Clusters) -> tuple[Floa
             next_step="Evaluate other dates",
         )
     return labels, scores, groups
+
+
+def checked_probabilities(scores: Floats) -> Floats:
+    """The same probabilities; :class:`DataError` unless all lie within [0, 1]."""
+    off = ~((scores >= 0) & (scores <= 1))
+    if off.any():
+        first = str(scores[off][0])
+        raise DataError("p", "probabilities within [0, 1]", first, count=int(off.sum()), total=scores.size)
+    return scores

@@ -10,8 +10,9 @@ from nbo.models import holdings_model
 from nbo.models.attributes import attribute_column
 from nbo.models.holdings_card import part
 from nbo.models.holdings_model import PairEncoder, fit_holdings_model, log_probability, sampled_candidates
-from nbo.models.holdings_table import HoldingsTable, empty_rows
+from nbo.models.holdings_table import HoldingsTable
 from nbo.models.peers import fit_peer
+from nbo.models.plain_tables import empty_rows
 from nbo.models.settings import BoosterSettings
 
 Flags = npt.NDArray[np.bool_]
