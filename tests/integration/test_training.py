@@ -243,7 +243,7 @@ def test_below_a_hundred_leavers_it_says_so_and_does_not_tune(
     assert bundle.metadata["tuned"] is False
     assert bundle.metadata["parameters"]["num_leaves"] == 4
     assert ended.envelope["warnings"][0] == (
-        f"only {bundle.metadata['positives']} leavers in the training slices: parameters were not tuned; "
+        f"only {bundle.metadata['positives']} leavers to learn from: parameters were not tuned; "
         "treat the ranking as a test of the plumbing, not as evidence"
     )
     found = nbo("tune", "churn", "--store", store, "--out", "tuned.json", "--json", cwd=scarce)

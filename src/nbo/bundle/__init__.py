@@ -2,7 +2,7 @@
 
 from nbo.bundle.bundle import Bundle, averaged, load_bundle, parsed_booster, scored
 from nbo.bundle.calibrator import IDENTITY, Calibrator
-from nbo.bundle.derivation import NOTHING_DERIVED, Derivation, Derived
+from nbo.bundle.derivation import NOTHING_DERIVED, PAIRS, Derivation, Derived
 from nbo.bundle.inspection import probe_bundle
 from nbo.bundle.releases import Release, Releases
 from nbo.bundle.vocabulary import MAX_CODES, Matrix, Vocabulary
@@ -12,6 +12,7 @@ __all__ = [
     "IDENTITY",
     "MAX_CODES",
     "NOTHING_DERIVED",
+    "PAIRS",
     "Bundle",
     "BundleParts",
     "Calibrator",

@@ -16,9 +16,11 @@ import numpy.typing as npt
 from nbo.bundle.vocabulary import Matrix
 from nbo.errors import BundleError
 
-Kind = Literal["difference", "ratio", "rate", "missing"]
-OPERANDS = {"difference": 2, "ratio": 2, "rate": 1}
+Kind = Literal["difference", "sum", "ratio", "rate", "missing"]
+OPERANDS = {"difference": 2, "sum": 2, "ratio": 2, "rate": 1}
 """Columns that each kind reads; ``missing`` reads any number."""
+PAIRS: tuple[Kind, ...] = ("difference", "sum", "ratio")
+"""The kinds that are derived from two numbers."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,9 @@ class Derived:
 
     Parameters
     ----------
-    kind : "difference", "ratio", "rate" or "missing"
-        ``a - b``; ``a / b``, NaN where b is 0; the rate of positives among rows of a code; how many
-        of the columns are missing.
+    kind : "difference", "sum", "ratio", "rate" or "missing"
+        ``a - b``; ``a + b``; ``a / b``, NaN where b is 0; the rate of positives among rows of a code;
+        how many of the columns are missing.
     columns : tuple of int
         Places in the matrix of the features.
     rates : tuple of float
@@ -79,6 +81,8 @@ class Derivation:
         wide[:, :count] = matrix
         places, left, right = self.operands["difference"]
         wide[:, count + places] = matrix[:, left] - matrix[:, right]
+        places, left, right = self.operands["sum"]
+        wide[:, count + places] = matrix[:, left] + matrix[:, right]
         places, left, right = self.operands["ratio"]
         below = matrix[:, right]
         wide[:, count + places] = np.divide(
@@ -99,8 +103,8 @@ class Derivation:
     @cached_property
     def operands(self) -> Mapping[str, tuple[npt.NDArray[np.intp], ...]]:
         """By kind: places among the derived, their left and their right columns."""
-        found = {}
-        for kind in ("difference", "ratio"):
+        found: dict[str, tuple[npt.NDArray[np.intp], ...]] = {}
+        for kind in PAIRS:
             chosen = [(place, *one.columns) for place, one in enumerate(self.derived) if one.kind == kind]
             found[kind] = tuple(np.array(chosen, dtype=np.intp).reshape(-1, 3).T)
         return found

@@ -9,6 +9,7 @@ import numpy as np
 
 from nbo.bundle import NOTHING_DERIVED, Calibrator, Derivation, parsed_booster, scored
 from nbo.models.calibration import fit_calibrator
+from nbo.models.constraints import constrained_parameters
 from nbo.models.data import Floats, Rows, TrainingData
 from nbo.models.settings import SCARCE_PARAMETERS, SCARCE_ROUNDS, BoosterSettings
 
@@ -122,7 +123,7 @@ def chosen_parameters(
     data: TrainingData, settings: BoosterSettings, tuned: Mapping[str, Any] | None, seed: int
 ) -> tuple[dict[str, Any], int | None]:
     """LightGBM's parameters, and the rounds where they are settled already."""
-    parameters = settings.parameters(seed)
+    parameters = constrained_parameters(data, settings, seed)
     if not data.tunable:
         return parameters | SCARCE_PARAMETERS, SCARCE_ROUNDS
     chosen = dict(tuned or {})
@@ -186,7 +187,7 @@ def fit_cautions(data: TrainingData, calibration: str, calibrator: Calibrator, p
     notes = []
     if not data.tunable:
         notes.append(
-            f"only {counted(data.positives, positive)} in the training slices: parameters were not tuned; "
+            f"only {counted(data.positives, positive)} to learn from: parameters were not tuned; "
             "treat the ranking as a test of the plumbing, not as evidence"
         )
         if calibration == "identity":

@@ -1,8 +1,8 @@
 """Choose the columns that a model derives from its features, within its training rows.
 
 Three ingredients, each kept only if boosters that were cross-fitted with it lose less: rates of
-positives by code for categories of many codes, differences and ratios of the numbers that matter most,
-how many features a row lacks. A rate that a training row is shown was counted in other folds only.
+positives by code for categories of many codes; differences, sums and ratios of the numbers that matter
+most; how many features a row lacks. A rate that a training row is shown was counted in other folds only.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.preprocessing import TargetEncoder
 
-from nbo.bundle import Derivation, Derived
+from nbo.bundle import PAIRS, Derivation, Derived
 from nbo.models.churn import best_rounds, binned_dataset, oof_scores
+from nbo.models.constraints import constrained_parameters, may_pair
 from nbo.models.data import Floats, Rows, TrainingData
 from nbo.models.settings import BoosterSettings
 
@@ -23,15 +24,17 @@ __all__ = ["with_derived"]
 
 MANY_CODES = 16
 """Codes from which a category is told by the rates of its codes: their subsets would be learnt by heart."""
-PAIRED_NUMBERS = 12
+PAIRED_NUMBERS = 20
 """Numbers that are paired, the most useful ones."""
-KEPT_PAIRS = 40
-"""Differences and ratios that are kept, the most useful ones."""
+KEPT_PAIRS = 60
+"""Differences, sums and ratios that are kept, the most useful ones."""
 LOOKED_AT = 60_000
 """Rows that a choice looks at, at most."""
 LOOK_FOLDS = 3
 LOOK = {"learning_rate": 0.1, "num_leaves": 15, "max_rounds": 200, "patience_rounds": 15, "seeds": 1}
 """How boosters are fitted to choose by: quickly, and alike."""
+GAIN_ROUNDS = 100
+"""Rounds that tell which pairs are useful."""
 SMALLEST = 1e-9
 
 
@@ -43,12 +46,15 @@ class Look:
     ----------
     losses : ndarray of shape (n,)
         Log loss of each row by boosters that never saw its account, in nats.
-    gains : ndarray of shape (F + D,)
-        What each column reduced the loss by in training.
+    gains : ndarray of shape (K, F + D)
+        What each column reduced the loss by in training, by fold.
+    rounds : int
+        Of the boosters.
     """
 
     losses: Floats
     gains: Floats
+    rounds: int
 
 
 def with_derived(data: TrainingData, settings: BoosterSettings, seed: int) -> TrainingData:
@@ -72,8 +78,8 @@ def with_derived(data: TrainingData, settings: BoosterSettings, seed: int) -> Tr
     Notes
     -----
     An ingredient is kept if the mean loss of a row falls by more than one standard error of the
-    difference. Which pairs are looked at follows from gains on the same rows; whether they are
-    kept, from rows that the boosters did not see.
+    difference. The pairs that a row is judged by are chosen without its fold: chosen on all rows,
+    60 of hundreds would look better than they are.
 
     References
     ----------
@@ -89,11 +95,10 @@ def with_derived(data: TrainingData, settings: BoosterSettings, seed: int) -> Tr
     best = look(sample, chosen, quick, seed)
     for offered in (wide_categories(data), missing_counts(data)):
         tried = (*chosen, *offered)
-        if offered and helps(best, found := look(sample, tried, quick, seed)):
+        if offered and helps(best.losses, (found := look(sample, tried, quick, seed)).losses):
             chosen, best = tried, found
-    pairs = useful_pairs(sample, chosen, best, quick, seed)
-    if pairs and helps(best, look(sample, (*chosen, *pairs), quick, seed)):
-        chosen = (*chosen, *pairs)
+    if helps(best.losses, losses_with_pairs(sample, chosen, best, quick, seed)):
+        chosen = (*chosen, *useful_pairs(sample, chosen, best.gains.sum(axis=0), quick, seed))
     return derived_data(data, chosen, settings.folds, seed) if chosen else data
 
 
@@ -110,21 +115,53 @@ def sampled(data: TrainingData, seed: int) -> Rows:
 def look(data: TrainingData, chosen: Sequence[Derived], settings: BoosterSettings, seed: int) -> Look:
     """Cross-fit boosters with some derived columns."""
     tried = derived_data(data, chosen, LOOK_FOLDS, seed)
-    parameters = settings.parameters(seed)
+    parameters = constrained_parameters(tried, settings, seed)
     folds = tried.folds(LOOK_FOLDS, seed)
     rounds, boosters = best_rounds(binned_dataset(tried, parameters), parameters, folds, settings)
-    scores = np.clip(oof_scores(tried, boosters, folds, rounds, settings.threads), SMALLEST, 1 - SMALLEST)
-    gains = np.sum([gain(booster, rounds) for booster in boosters], axis=0)
-    return Look(-np.log(np.where(tried.label == 1, scores, 1 - scores)), gains)
+    scores = oof_scores(tried, boosters, folds, rounds, settings.threads)
+    gains = np.array([gain(booster, rounds) for booster in boosters])
+    return Look(losses_of(scores, data.label), gains, rounds)
+
+
+def losses_with_pairs(
+    data: TrainingData, chosen: Sequence[Derived], seen: Look, settings: BoosterSettings, seed: int
+) -> Floats:
+    """Log loss of each row, shape (n,), by boosters with the pairs that rows of other folds ask for."""
+    scores = np.empty(len(data.label), dtype=np.float64)
+    for (fit, judge), gains in zip(data.folds(LOOK_FOLDS, seed), seen.gains, strict=True):
+        part = data.part(fit)
+        pairs = useful_pairs(part, chosen, gains, settings, seed)
+        tried = derived_data(part, (*chosen, *pairs), LOOK_FOLDS, seed)
+        booster = boosted(tried, settings, seed, seen.rounds)
+        told = booster.predict(tried.derivation(data.matrix[judge]), num_threads=settings.threads)
+        scores[judge] = np.asarray(told, dtype=np.float64)
+    return losses_of(scores, data.label)
+
+
+def boosted(data: TrainingData, settings: BoosterSettings, seed: int, rounds: int) -> lgb.Booster:
+    parameters = constrained_parameters(data, settings, seed)
+    return lgb.train(parameters, binned_dataset(data, parameters), rounds)
+
+
+def losses_of(scores: Floats, label: npt.NDArray[np.int8]) -> Floats:
+    """The log loss of each row, in nats.
+
+    Examples
+    --------
+    >>> losses_of(np.array([1.0, 0.5]), np.array([1, 0], dtype=np.int8)).round(2).tolist()
+    [0.0, 0.69]
+    """
+    told = np.clip(scores, SMALLEST, 1 - SMALLEST)
+    return np.asarray(-np.log(np.where(label == 1, told, 1 - told)))
 
 
 def gain(booster: lgb.Booster, rounds: int) -> Floats:
     return np.asarray(booster.feature_importance("gain", iteration=rounds), dtype=np.float64)
 
 
-def helps(before: Look, after: Look) -> bool:
+def helps(before: Floats, after: Floats) -> bool:
     """Whether the rows' losses fell by more than one standard error."""
-    fell = before.losses - after.losses
+    fell = before - after
     return bool(fell.mean() > fell.std() / np.sqrt(fell.size))
 
 
@@ -144,17 +181,27 @@ def missing_counts(data: TrainingData) -> tuple[Derived, ...]:
 
 
 def useful_pairs(
-    data: TrainingData, chosen: Sequence[Derived], seen: Look, settings: BoosterSettings, seed: int
+    data: TrainingData, chosen: Sequence[Derived], gains: Floats, settings: BoosterSettings, seed: int
 ) -> tuple[Derived, ...]:
-    """Differences and ratios of the numbers that gained most, those that gain most themselves."""
-    gains = seen.gains[: len(data.names)]
+    """Pairs of the numbers that gained most, those that gain most themselves.
+
+    Parameters
+    ----------
+    gains : ndarray of shape (F + D,)
+        Of boosters without pairs.
+    """
     numbers = [place for place in range(len(data.names)) if place not in data.categories and gains[place] > 0]
     top = sorted(sorted(numbers, key=lambda place: -gains[place])[:PAIRED_NUMBERS])
-    pairs = list(combinations(top, 2))
-    offered = [Derived("difference", pair) for pair in pairs] + [Derived("ratio", pair) for pair in pairs]
+    pairs = [
+        (one, two)
+        for one, two in combinations(top, 2)
+        if may_pair((data.names[one], data.names[two]), settings)
+    ]
+    offered = [Derived(kind, pair) for kind in PAIRS for pair in pairs]
     if not offered:
         return ()
-    own = look(data, (*chosen, *offered), settings, seed).gains[-len(offered) :]
+    tried = derived_data(data, (*chosen, *offered), LOOK_FOLDS, seed)
+    own = gain(boosted(tried, settings, seed, GAIN_ROUNDS), GAIN_ROUNDS)[-len(offered) :]
     order = np.argsort(-own, kind="stable")[:KEPT_PAIRS]
     return tuple(offered[place] for place in np.sort(order) if own[place] > 0)
 

@@ -1,7 +1,7 @@
 """How boosters are fitted and how their parameters are searched."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,7 +12,9 @@ ENOUGH_POSITIVES = 100
 class BoosterSettings(BaseModel):
     """How boosters are fitted. The defaults are those of a plain, cautious fit.
 
-    With ``derive`` differences, ratios and rates of codes are learnt from too, where they help.
+    With ``monotone`` the score never falls (1) or never rises (-1) as a feature grows, by the feature's
+    name; with ``interactions`` only features of one group meet in a branch. With ``derive`` differences,
+    sums, ratios and rates of codes are learnt from too, where they help.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,6 +32,8 @@ class BoosterSettings(BaseModel):
     seeds: int = Field(default=2, ge=1, le=20)
     threads: int = Field(default=1, ge=1)
     derive: bool = False
+    monotone: dict[str, Literal[-1, 1]] = Field(default_factory=dict)
+    interactions: tuple[tuple[str, ...], ...] = ()
 
     def parameters(self, seed: int) -> dict[str, Any]:
         """LightGBM's parameters of these settings; the same settings and seed fit the same trees."""
@@ -54,7 +58,11 @@ class BoosterSettings(BaseModel):
 
 
 class TuningSettings(BaseModel):
-    """How long and by which folds parameters are searched; 0 trials = no search."""
+    """How long and by which folds parameters are searched; 0 trials = no search.
+
+    With ``own_first`` the first trial is the booster's own settings, so that no search ends worse than
+    it began.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -62,6 +70,7 @@ class TuningSettings(BaseModel):
     folds: int = Field(default=3, ge=2)
     seed: int = 0
     startup_trials: int = Field(default=8, ge=1)
+    own_first: bool = False
     storage: Path | None = None
 
 

@@ -13,12 +13,22 @@ from optuna_integration import LightGBMPruningCallback
 
 from nbo.files import canonical_json
 from nbo.models.churn import binned_dataset
+from nbo.models.constraints import constrained_parameters
 from nbo.models.data import Rows, TrainingData
 from nbo.models.settings import BoosterSettings, TuningSettings
 
 METRIC = "binary_logloss"
 PRUNING_ROUNDS = 5
 """Rounds between two looks at whether a trial is worth going on; each look is a database write."""
+SMALLEST_LEAF = 10
+SEARCHED: dict[str, tuple[Any, Any]] = {
+    "learning_rate": (0.02, 0.2),
+    "num_leaves": (4, 63),
+    "lambda_l2": (1e-2, 100),
+    "feature_fraction": (0.3, 1.0),
+    "bagging_fraction": (0.5, 1.0),
+}
+"""Where each parameter is searched; a leaf's rows from ``SMALLEST_LEAF``."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 Progress = Callable[[int, int, float | None], None]
 """Called after each trial with: finished trials, all trials, best log loss so far."""
@@ -122,7 +132,7 @@ class Objective:
         self.rows = len(data.label)
         self.has_categories = bool(data.categories)
         self.fixed = fixed
-        self.parameters = fixed.parameters(settings.seed)
+        self.parameters = constrained_parameters(data, fixed, settings.seed)
         binned = binned_dataset(data, self.parameters)
         self.folds = [subsets(binned, fold) for fold in data.folds(settings.folds, settings.seed)]
 
@@ -146,18 +156,31 @@ class Objective:
 
     def suggested(self, trial: optuna.Trial) -> dict[str, Any]:
         """The searched parameters of this trial."""
-        largest_leaf = max(20, min(500, self.rows // 20))
         searched: dict[str, Any] = {
-            "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.2, log=True),
-            "num_leaves": trial.suggest_int("num_leaves", 4, 63, log=True),
-            "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 10, largest_leaf, log=True),
-            "lambda_l2": trial.suggest_float("lambda_l2", 1e-2, 100, log=True),
-            "feature_fraction": trial.suggest_float("feature_fraction", 0.3, 1.0),
-            "bagging_fraction": trial.suggest_float("bagging_fraction", 0.5, 1.0),
+            "learning_rate": trial.suggest_float("learning_rate", *SEARCHED["learning_rate"], log=True),
+            "num_leaves": trial.suggest_int("num_leaves", *SEARCHED["num_leaves"], log=True),
+            "min_data_in_leaf": trial.suggest_int(
+                "min_data_in_leaf", SMALLEST_LEAF, largest_leaf(self.rows), log=True
+            ),
+            "lambda_l2": trial.suggest_float("lambda_l2", *SEARCHED["lambda_l2"], log=True),
+            "feature_fraction": trial.suggest_float("feature_fraction", *SEARCHED["feature_fraction"]),
+            "bagging_fraction": trial.suggest_float("bagging_fraction", *SEARCHED["bagging_fraction"]),
         }
         if self.has_categories:
             searched["cat_smooth"] = trial.suggest_float("cat_smooth", 1, 100, log=True)
         return searched
+
+
+def largest_leaf(rows: int) -> int:
+    """The most rows that a leaf is asked to have."""
+    return max(20, min(500, rows // 20))
+
+
+def own_values(data: TrainingData, fixed: BoosterSettings) -> dict[str, Any]:
+    """The settings' own values of what is searched; what lies out of range is left to the search."""
+    ranges = {**SEARCHED, "min_data_in_leaf": (SMALLEST_LEAF, largest_leaf(len(data.label)))}
+    own = {name: getattr(fixed, name) for name in ranges}
+    return {name: value for name, value in own.items() if ranges[name][0] <= value <= ranges[name][1]}
 
 
 def subsets(binned: lgb.Dataset, fold: tuple[Rows, Rows]) -> tuple[lgb.Dataset, lgb.Dataset]:
@@ -180,6 +203,8 @@ def opened_study(data: TrainingData, settings: TuningSettings, fixed: BoosterSet
         direction="minimize",
         pruner=optuna.pruners.MedianPruner(n_startup_trials=settings.startup_trials, n_warmup_steps=10),
     )
+    if settings.own_first and not study.trials:
+        study.enqueue_trial(own_values(data, fixed))
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
     # Seeded by what is done already: a resumed search must not repeat its first proposals.

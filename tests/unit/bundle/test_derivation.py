@@ -25,6 +25,7 @@ SOME = Derivation(
         Derived("rate", (4,), (0.5, 0.25, 0.125, 0.3, 0.4)),
         Derived("difference", (2, 3)),
         Derived("missing", (0, 1, 2)),
+        Derived("sum", (0, 1)),
     )
 )
 
@@ -44,8 +45,8 @@ def test_each_kind_by_hand() -> None:
     matrix = np.array([[6.0, 3.0, 5.0, 1.0, 2.0], [np.nan, 0.0, 1.0, np.nan, np.nan]])
     wide = SOME(matrix)
     assert wide[:, :5] == pytest.approx(matrix, nan_ok=True)
-    assert wide[0, 5:].tolist() == [2.0, 0.125, 4.0, 0.0]
-    assert wide[1, 5:] == pytest.approx([np.nan, 0.4, np.nan, 1.0], nan_ok=True)
+    assert wide[0, 5:].tolist() == [2.0, 0.125, 4.0, 0.0, 9.0]
+    assert wide[1, 5:] == pytest.approx([np.nan, 0.4, np.nan, 1.0, np.nan], nan_ok=True)
 
 
 def test_a_division_by_zero_is_missing_not_infinite() -> None:
@@ -100,14 +101,14 @@ def test_a_bundle_without_its_derivation_is_refused(derived_parts: BundleParts, 
 
 def test_a_matrix_that_is_too_narrow_is_refused(derived_parts: BundleParts, tmp_path: Path) -> None:
     bundle = load_bundle(tmp_path / write_bundle(tmp_path, derived_parts, KEY), KEY)
-    with pytest.raises(BundleError, match=r"matrix: expected shape \(n, 9\), got \(1, 2\)"):
+    with pytest.raises(BundleError, match=r"matrix: expected shape \(n, 10\), got \(1, 2\)"):
         bundle.score(np.zeros((1, 2)))
 
 
 @pytest.mark.parametrize(
     ("wrong", "text"),
     [
-        ({"derived": [{"kind": "sum", "columns": [0, 1], "rates": []}]}, "expected a known kind"),
+        ({"derived": [{"kind": "product", "columns": [0, 1], "rates": []}]}, "expected a known kind"),
         ({"derived": [{"kind": "ratio", "columns": [0], "rates": []}]}, "expected a known kind"),
         ({"derived": [{"kind": "missing", "columns": [], "rates": []}]}, "expected a known kind"),
         ({"derived": [{"kind": "rate", "columns": [0], "rates": []}]}, "expected finite rates"),

@@ -93,7 +93,7 @@ def test_few_leavers_mean_stated_defaults_and_a_plain_warning(
     assert (told.parameters["num_leaves"], told.parameters["rounds"]) == (4, 60)
     assert told.parameters["calibration"] == calibration
     assert told.notes[0] == (
-        f"only {scarce.positives} leavers in the training slices: parameters were not tuned; "
+        f"only {scarce.positives} leavers to learn from: parameters were not tuned; "
         "treat the ranking as a test of the plumbing, not as evidence"
     )
     assert any(text.startswith(note) for text in told.notes)

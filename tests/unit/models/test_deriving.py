@@ -42,6 +42,14 @@ def test_a_difference_that_decides_is_kept(noise: list[np.ndarray]) -> None:
     assert loss(fitted.score(data.matrix), data) < loss(plain.score(data.matrix), data)
 
 
+def test_a_sum_that_decides_is_kept(noise: list[np.ndarray]) -> None:
+    """What was used of late, where the table tells the mean of months and the change since."""
+    rng = np.random.default_rng(4)
+    mean, change = rng.uniform(0, 100, N), rng.uniform(-50, 50, N)
+    data = rows_of([mean, change, *noise], np.where(np.abs(mean + change - 50) < 5, 0.9, 0.1))
+    assert Derived("sum", (0, 1)) in with_derived(data, SETTINGS, seed=1).derivation.derived
+
+
 def loss(p: np.ndarray, data: TrainingData) -> float:
     return float(-np.log(np.where(data.label == 1, p, 1 - p)).mean())
 

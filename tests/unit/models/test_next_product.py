@@ -240,7 +240,7 @@ def test_few_take_ups_are_told_by_their_name() -> None:
     few = [one.of_accounts(np.arange(1500) < 150) for one in TRAIN]
     found = fit_next_product(pairs_of(few), CONFIG, None)
     assert found.cautions[0] == (
-        f"only {sum(one.positives for one in few)} take-ups in the training slices: parameters were not "
+        f"only {sum(one.positives for one in few)} take-ups to learn from: parameters were not "
         "tuned; treat the ranking as a test of the plumbing, not as evidence"
     )
     assert "leaver" not in " ".join(found.notes)
