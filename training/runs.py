@@ -24,6 +24,7 @@ from nbo.workspace import Workspace
 Progress = Callable[[str], None]
 Config = ChurnConfig | NextProductConfig
 GOLDEN_ROWS = 20
+TAGS = ("store_id", "feature_hash", "purpose", "tuned")
 LIBRARIES = ("lightgbm", "scikit-learn", "optuna", "numpy", "pyarrow", "duckdb", "nbo")
 
 
@@ -129,9 +130,7 @@ def recorded(tracking: Tracking, workspace: Workspace, bundle_id: str, metadata:
     """The run in MLflow: config, hashes, metrics with intervals, plots, the bundle."""
     with tracking.run(metadata["model"], f"{metadata['model']}-{bundle_id}") as record:
         record.log_config(metadata["config"])
-        record.log_tags(
-            {name: str(metadata[name]) for name in ("store_id", "feature_hash", "purpose", "tuned")}
-        )
+        record.log_tags({name: str(metadata[name]) for name in TAGS if name in metadata})
         record.log_tags({"bundle_id": bundle_id})
         record.log_metrics(metadata["metrics"]["holdout"], prefix="holdout_")
         for date, metrics in metadata["metrics"]["slices"].items():

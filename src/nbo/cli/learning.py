@@ -9,12 +9,27 @@ import typer
 from nbo.bundle import Bundle, Releases, load_bundle
 from nbo.cli.answers import Json, StoreDir, WorkspaceDir, answer, metric_lines, progress, table_lines
 from nbo.cli.peers import evaluate_next_product, refuse_options_before
-from nbo.cli.tables import evaluate_table
+from nbo.cli.tables import (
+    CHURN_TABLE,
+    Customer,
+    Drop,
+    LabelColumn,
+    OneOfStores,
+    Positive,
+    TableFile,
+    answer_table_training,
+    evaluate_table,
+    needed,
+    refuse_beside,
+    split_names,
+    trained_on_table,
+)
 from nbo.errors import UsageError
 from nbo.files import write_atomic
 from nbo.keys import bundle_key
 from nbo.models.churn import counted
 from nbo.models.config import ChurnConfig, NextProductConfig, read_config, read_next_product_config
+from nbo.models.labelled_table import read_labelled_table
 from nbo.tables.contract import close_matches
 from nbo.tables.store import Store
 from nbo.tracking import open_tracking
@@ -22,7 +37,7 @@ from nbo.workspace import Workspace
 
 CHURN, NEXT_PRODUCT = "churn", "next-product"
 MODELS = (CHURN, NEXT_PRODUCT)
-POSITIVES = {CHURN: "leaver", NEXT_PRODUCT: "take-up"}
+POSITIVES = {CHURN: "leaver", NEXT_PRODUCT: "take-up", CHURN_TABLE: "positive"}
 """What a row of label 1 is, by model."""
 
 ConfigFile = Annotated[
@@ -58,17 +73,35 @@ def add_to(app: typer.Typer) -> None:
 
 @train.command("churn")
 def train_churn(
-    store: StoreDir,
+    store: OneOfStores = None,
     config: ConfigFile = None,
     tuned: Annotated[Path | None, typer.Option(help="Parameters found by nbo tune churn.")] = None,
+    table: TableFile = None,
+    label: LabelColumn = None,
+    customer: Customer = None,
+    positive: Positive = None,
+    drop: Drop = None,
+    trials: Annotated[int | None, typer.Option(help="Of a table: trials of the search; default 0.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of a table: same file, same model; default 1.")] = None,
     workspace: WorkspaceDir = None,
     as_json: Json = False,
 ) -> None:
     """Train churn on past months, judge it on held-out months, write a bundle, record the run.
 
+    With --table, on a plain table of attributes instead of a store: every row is learnt from.
+
     Example: nbo train churn --store runs/store
     """
     place = Workspace.find(workspace)
+    of_table = {"--label": label, "--id": customer, "--positive": positive, "--drop": drop,
+                "--trials": trials, "--seed": seed}  # fmt: skip
+    if table is not None:
+        refuse_beside("--table", {"--store": store, "--config": config, "--tuned": tuned})
+        rows = read_labelled_table(table, needed("--label", label), customer, positive, split_names(drop))
+        answer_table_training(trained_on_table(place, rows, table, trials, seed), table, as_json)
+        return
+    refuse_beside("--store", of_table)
+    store = needed("--store", store)
     settings = prepared(place, config)
     tables, parameters = Store.open(store), read_tuned(tuned)
     tracking = open_tracking(place.root, create=True)
@@ -172,7 +205,7 @@ def models_list(workspace: WorkspaceDir = None, as_json: Json = False) -> None:
     place = Workspace.find(workspace)
     releases, tracking = Releases(place.root), open_tracking(place.root, create=False)
     rows = []
-    for model in MODELS:
+    for model in (*MODELS, CHURN_TABLE):
         release = releases.current(model)
         for run in tracking.list_runs(model):
             bundle_id = run.tags.get("bundle_id", "")
@@ -207,11 +240,10 @@ def models_show(
     card = dict(loaded.metadata)
     lines = [
         f"bundle {loaded.id}, {loaded.model}, for {card['purpose']}",
-        f"trained on {', '.join(card['as_of_slices']['train'])}",
-        f"held out {', '.join(card['as_of_slices']['holdout'])}",
+        *learnt_from(card),
         f"{card['rows']:,} rows, {counted(card['positives'], POSITIVES[loaded.model])}, "
         f"{len(loaded.features.columns)} features",
-        *metric_lines(card["metrics"]["holdout"]),
+        *metric_lines(card["metrics"]["holdout"] or card["metrics"].get("train_out_of_fold", {})),
         *(
             line
             for rule in RULES
@@ -224,6 +256,13 @@ def models_show(
         ),
     ]
     answer({"bundle": loaded.id, **card}, lines, as_json=as_json, warnings=card["notes"])
+
+
+def learnt_from(card: dict[str, Any]) -> list[str]:
+    """The months or the file that a bundle was trained and judged on."""
+    if slices := card.get("as_of_slices"):
+        return [f"trained on {', '.join(slices['train'])}", f"held out {', '.join(slices['holdout'])}"]
+    return [f"trained on every row of {card['table']['file']}, its order judged out of fold"]
 
 
 @models.command("compare")

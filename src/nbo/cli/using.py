@@ -10,6 +10,7 @@ from nbo.bundle import Bundle
 from nbo.cli.answers import AsOfText, Json, StoreDir, WorkspaceDir, answer, progress, table_lines
 from nbo.cli.learning import BundleId, bundle_of
 from nbo.cli.recommending import suggester
+from nbo.cli.tables import CHURN_TABLE, Customer, OneOfStores, TableFile, needed, refuse_beside, score_table
 from nbo.decisions.at_risk import COLUMNS, AtRiskList, at_risk
 from nbo.decisions.exports import csv_text, write_csv
 from nbo.decisions.scoring import ScoreRun, score_accounts
@@ -49,17 +50,36 @@ def scored(place: Workspace, tables: Store, when: AsOf, loaded: Bundle, out: Pat
 
 
 def score(
-    store: StoreDir,
-    as_of: AsOfText,
-    out: ScoresDir = Path("runs/scores"),
+    store: OneOfStores = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", help="Decision date YYYY-MM-DD, or latest: the newest complete day."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of scores, one sub-folder per date; of a table: a .csv or .parquet file."),
+    ] = None,
     bundle: BundleId = None,
+    table: TableFile = None,
+    customer: Customer = None,
     workspace: WorkspaceDir = None,
     as_json: Json = False,
 ) -> None:
     """Score every account with an active line; a rerun over the same inputs changes nothing.
 
+    With --table, every row of a plain table, by a bundle that was trained on one.
+
     Example: nbo score --store runs/store --as-of latest --out runs/scores
     """
+    if table is not None:
+        refuse_beside("--table", {"--store": store, "--as-of": as_of})
+        wanted, target = needed("--bundle", bundle), needed("--out", out)
+        loaded = bundle_of(Workspace.find(workspace), wanted, CHURN_TABLE)
+        result, line = score_table(loaded, table, customer, target)
+        answer(result, [line], as_json=as_json)
+        return
+    refuse_beside("--store", {"--id": customer})
+    store, as_of, out = needed("--store", store), needed("--as-of", as_of), out or Path("runs/scores")
     place, tables, when, loaded = opened(workspace, store, as_of, bundle)
     run = scored(place, tables, when, loaded, out)
     done = "written" if run.written else "already there, unchanged"

@@ -1,5 +1,7 @@
 """Attributes of a plain table as features: numbers as they are, dates as days, text as categories."""
 
+from typing import NamedTuple
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -7,7 +9,17 @@ from nbo.bundle.vocabulary import MAX_CODES
 from nbo.features.compiled import CompiledFeature
 from nbo.tables.contract import ALL_PURPOSES, Words
 
-__all__ = ["attribute_column", "attribute_feature"]
+__all__ = [
+    "Attribute",
+    "as_numbers",
+    "attribute_column",
+    "attribute_feature",
+    "date_format",
+    "days",
+    "is_text",
+    "plain_text",
+    "undictionaried",
+]
 
 FAMILY, FAMILY_WORDS = "customer", Words("Customer", "客户")
 SECONDS_A_DAY = 86_400
@@ -19,9 +31,15 @@ SEPARATORS = ("/", "-", ".")
 CLOCKS = ("", " %H:%M", " %H:%M:%S")
 
 
-def attribute_column(
-    column: pa.ChunkedArray, name: str, place: int
-) -> tuple[CompiledFeature, pa.Array] | str:
+class Attribute(NamedTuple):
+    """A column as a feature with its values; the format of the dates that its text held, if it did."""
+
+    feature: CompiledFeature
+    values: pa.Array
+    date_format: str | None = None
+
+
+def attribute_column(column: pa.ChunkedArray, name: str, place: int) -> Attribute | str:
     """A feature with its values, or why the column cannot be one.
 
     Parameters
@@ -33,26 +51,34 @@ def attribute_column(
     place : int
         From 0.
     """
-    values = column.combine_chunks()
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
+    values = undictionaried(column)
     if is_text(values.type):
-        values = values.cast(pa.string())
-        values = pc.if_else(
-            pc.equal(pc.utf8_trim_whitespace(values), ""), pa.scalar(None, pa.string()), values
-        )
-        days = parsed_days(values)
-        if days is not None:
-            return attribute_feature(f"attribute_{place}", name, "number", "days"), days
+        values = plain_text(values)
+        format_ = date_format(pc.unique(values.drop_null()))
+        if format_ is not None:
+            feature = attribute_feature(f"attribute_{place}", name, "number", "days")
+            return Attribute(feature, days(values, format_), format_)
         distinct = len(pc.unique(values.drop_null()))
         if distinct > MAX_CODES and distinct == len(values) - values.null_count:
             return "its text differs in every row"
-        return attribute_feature(f"attribute_{place}", name, "category", "code"), values
+        return Attribute(attribute_feature(f"attribute_{place}", name, "category", "code"), values)
     numbers = as_numbers(values)
     if numbers is None:
         return f"expected numbers, dates or text, got {values.type}"
     unit = "days" if pa.types.is_date(values.type) or pa.types.is_timestamp(values.type) else "number"
-    return attribute_feature(f"attribute_{place}", name, "number", unit), numbers
+    return Attribute(attribute_feature(f"attribute_{place}", name, "number", unit), numbers)
+
+
+def undictionaried(column: pa.ChunkedArray) -> pa.Array:
+    """The values themselves of a column that may hold places in a dictionary."""
+    values = column.combine_chunks()
+    return values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
+
+
+def plain_text(values: pa.Array) -> pa.Array:
+    """Text with blanks alone as null."""
+    values = values.cast(pa.string())
+    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(values), ""), pa.scalar(None, pa.string()), values)
 
 
 def attribute_feature(name: str, words: str, kind: str, unit: str) -> CompiledFeature:
@@ -96,8 +122,19 @@ def as_numbers(values: pa.Array) -> pa.Array | None:
     return values.cast(pa.float64(), safe=False)
 
 
-def parsed_days(texts: pa.Array) -> pa.Array | None:
-    """Days since 1970-01-01 of a text column whose every value is a date of one common format.
+def days(texts: pa.Array, format_: str) -> pa.Array:
+    """Days since 1970-01-01; null where the format does not read the text.
+
+    Examples
+    --------
+    >>> days(pa.array(["1/2/2019", None, "soon"]), "%d/%m/%Y").to_pylist()
+    [17928.0, None, None]
+    """
+    return pc.divide(seconds(texts, format_), float(SECONDS_A_DAY))
+
+
+def date_format(distinct: pa.Array) -> str | None:
+    """The format that reads every one of some texts; None = there is none.
 
     Notes
     -----
@@ -106,18 +143,11 @@ def parsed_days(texts: pa.Array) -> pa.Array | None:
 
     Examples
     --------
-    >>> parsed_days(pa.array(["1/2/2019", "1/12/2019", None])).to_pylist()
-    [17928.0, 18231.0, None]
-    >>> parsed_days(pa.array(["12 Elm Street", "1/2/2019"])) is None
+    >>> date_format(pa.array(["1/2/2019", "1/12/2019"]))
+    '%m/%d/%Y'
+    >>> date_format(pa.array(["12 Elm Street", "1/2/2019"])) is None
     True
     """
-    distinct = pc.unique(texts.drop_null())
-    format_ = date_format(distinct)
-    return pc.divide(seconds(texts, format_), float(SECONDS_A_DAY)) if format_ else None
-
-
-def date_format(distinct: pa.Array) -> str | None:
-    """The format that reads every one of some texts; None = there is none."""
     if not len(distinct):
         return None
     for clock in CLOCKS:

@@ -4,8 +4,8 @@ No store and no dates as of which a fact counts: whoever made the table answers 
 any table of ready attributes is read for measuring the churn learner.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,8 @@ class LabelledTable:
         The label's value that is 1, as in the file.
     notes : tuple of str
         What was left out or changed, and why.
+    date_formats : mapping of str to str
+        By feature, how the text of a date was read.
     """
 
     label: Labels
@@ -63,13 +65,11 @@ class LabelledTable:
     rows: pa.Table
     positive: str
     notes: tuple[str, ...]
+    date_formats: Mapping[str, str] = field(default_factory=dict)
 
     def part(self, rows: Rows) -> "LabelledTable":
         """Some of the rows."""
-        taken = self.rows.take(pa.array(rows))
-        return LabelledTable(
-            self.label[rows], self.ids[rows], self.features, taken, self.positive, self.notes
-        )
+        return replace(self, label=self.label[rows], ids=self.ids[rows], rows=self.rows.take(pa.array(rows)))
 
 
 def read_labelled_table(
@@ -131,7 +131,9 @@ def read_labelled_table(
         raise DataError(
             path.name, "a column to learn from", got, next_step="Bring attributes of the customers"
         )
-    return LabelledTable(found, np.array(keys), known.features, known.rows, chosen[0], known.notes)
+    return LabelledTable(
+        found, np.array(keys), known.features, known.rows, chosen[0], known.notes, known.date_formats
+    )
 
 
 def checked_names(
@@ -242,4 +244,4 @@ def telling(known: Attributes) -> Attributes:
             why = "it is the same in every row" if unlike else "it is empty in every row"
             notes.append(f"{feature.words.en} was left out: {why}")
     rows = known.rows.select([feature.name for feature in kept]) if kept else empty_rows(known.rows.num_rows)
-    return Attributes(tuple(kept), rows, tuple(notes))
+    return Attributes(tuple(kept), rows, tuple(notes), known.date_formats)

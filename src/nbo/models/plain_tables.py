@@ -5,8 +5,8 @@ Every reader of a plain table finds its columns, its customers and its attribute
 
 import gzip
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,15 @@ from nbo.features.compiled import CompiledFeature
 from nbo.models.attributes import attribute_column
 from nbo.tables.contract import close_matches
 
-__all__ = ["Attributes", "check_columns", "customer_keys", "empty_rows", "read_attributes", "read_table"]
+__all__ = [
+    "Attributes",
+    "check_columns",
+    "customer_keys",
+    "empty_rows",
+    "finite",
+    "read_attributes",
+    "read_table",
+]
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 MISSING = (*pcsv.ConvertOptions().null_values, " ")
@@ -39,22 +47,32 @@ class Attributes:
         n rows with a column for each feature.
     notes : tuple of str
         Columns that were left out, and why; what else was changed.
+    date_formats : mapping of str to str
+        By feature, how the text of a date was read.
     """
 
     features: tuple[CompiledFeature, ...]
     rows: pa.Table
     notes: tuple[str, ...]
+    date_formats: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_table(path: Path) -> pa.Table:
-    """The file as a table; :class:`DataError` unless it can be read to its end."""
+def read_table(path: Path, texts: Sequence[str] = ()) -> pa.Table:
+    """The file as a table; :class:`DataError` unless it can be read to its end.
+
+    Parameters
+    ----------
+    path : Path
+    texts : sequence of str
+        Columns of a CSV file that are text, whatever their values look like.
+    """
     if not path.name.endswith(ENDINGS):
         raise UsageError(f"{path}: expected a .csv, .csv.gz or .parquet file, got {path.suffix!r}")
     if not path.is_file():
         raise UsageError(f"{path}: expected a file, got {'a folder' if path.is_dir() else 'none'}")
     is_parquet = path.name.endswith(".parquet")
     try:
-        table = pq.read_table(path, partitioning=None) if is_parquet else read_csv(path)
+        table = pq.read_table(path, partitioning=None) if is_parquet else read_csv(path, texts)
         names = table.column_names
     except UnicodeDecodeError:
         raise not_utf8(path.name) from None
@@ -71,14 +89,16 @@ def read_table(path: Path) -> pa.Table:
     return table
 
 
-def read_csv(path: Path) -> pa.Table:
+def read_csv(path: Path, texts: Sequence[str]) -> pa.Table:
     """The CSV file in one block: a column's type follows from all its rows, whatever their order."""
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
         content = file.read()
     return pcsv.read_csv(
         pa.BufferReader(content),
         read_options=pcsv.ReadOptions(block_size=min(max(len(content), 1), LARGEST_BLOCK)),
-        convert_options=pcsv.ConvertOptions(strings_can_be_null=True, null_values=MISSING),
+        convert_options=pcsv.ConvertOptions(
+            strings_can_be_null=True, null_values=MISSING, column_types=dict.fromkeys(texts, pa.string())
+        ),
     )
 
 
@@ -133,13 +153,16 @@ def read_attributes(table: pa.Table, names: Sequence[str]) -> Attributes:
     A value that is infinite is taken as missing, with a note: it is what a division by 0 left.
     """
     kept: dict[str, pa.Array] = {}
+    formats: dict[str, str] = {}
     features, notes = [], []
     for place, name in enumerate(names):
         found = attribute_column(table[name], name, place)
         if isinstance(found, str):
             notes.append(f"{name} was left out: {found}")
             continue
-        feature, values = found
+        feature, values, date_format = found
+        if date_format is not None:
+            formats[feature.name] = date_format
         if feature.kind == "number":
             values, infinite = finite(values)
             if infinite:
@@ -149,7 +172,7 @@ def read_attributes(table: pa.Table, names: Sequence[str]) -> Attributes:
         features.append(feature)
         kept[feature.name] = values
     rows = pa.table(kept) if kept else empty_rows(table.num_rows)
-    return Attributes(tuple(features), rows, tuple(notes))
+    return Attributes(tuple(features), rows, tuple(notes), formats)
 
 
 def finite(values: pa.Array) -> tuple[pa.Array, int]:

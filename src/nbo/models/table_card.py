@@ -21,10 +21,28 @@ from nbo.models.settings import BoosterSettings, TuningSettings
 from nbo.models.telltale import telltale_notes
 from nbo.models.tuning import tune
 
-__all__ = ["BOOSTER", "FittedTable", "TableCard", "fit_table", "judge_table"]
+__all__ = [
+    "BOOSTER",
+    "MODEL",
+    "FittedTable",
+    "TableCard",
+    "check_enough",
+    "check_options",
+    "fit_table",
+    "judge_table",
+]
 
-BOOSTER = BoosterSettings()
-"""What ``nbo train churn`` fits with unless its config says otherwise."""
+MODEL = "churn-table"
+"""What a bundle learnt from a plain table is called; it cannot answer for accounts of a store."""
+BOOSTER = BoosterSettings(
+    derive=True,
+    learning_rate=0.03,
+    feature_fraction=0.5,
+    max_bin=127,
+    max_rounds=1_000,
+    patience_rounds=40,
+)
+"""How plain tables are learnt from unless a config says otherwise: slowly, few columns a tree."""
 FEWEST_FOLDS, MOST_FOLDS = 2, 20
 FEWEST_ROWS = 20
 FEWEST_OF_A_CLASS = 5
@@ -144,7 +162,9 @@ def judge_table(
     Varma and Simon (2006), *Bias in error estimation when using cross-validation for model
     selection*, BMC Bioinformatics 7: parameters are searched within each training part.
     """
-    check_options(folds, trials, seed)
+    if not FEWEST_FOLDS <= folds <= MOST_FOLDS:
+        raise UsageError(f"--folds: expected {FEWEST_FOLDS} to {MOST_FOLDS}, got {folds}")
+    check_options(trials, seed)
     check_enough(table, folds)
     p = np.empty(len(table.label))
     cautions: Counter[str] = Counter()
@@ -188,7 +208,15 @@ def fit_table(
         Same rows, settings and seed: same model, byte for byte.
     progress : callable
         Told after each trial.
+
+    Raises
+    ------
+    UsageError
+        A number of trials or a seed out of range.
+    DataError
+        Only one class, or one row.
     """
+    check_options(trials, seed)
     compiled = compiled_features(table)
     vocabulary = Vocabulary.learn(table.rows, compiled)
     data = TrainingData(
@@ -205,7 +233,7 @@ def fit_table(
 
     if booster.derive:
         data = with_derived(data, booster, seed)
-    search = TuningSettings(trials=trials, seed=seed)
+    search = TuningSettings(trials=trials, seed=seed, own_first=True)
     tuned = tune(data, search, told, booster=booster).parameters
     return FittedTable(
         compiled, vocabulary, fit_churn(data, booster, tuned=tuned, seed=seed, positive=POSITIVE)
@@ -217,16 +245,14 @@ def compiled_features(table: LabelledTable) -> CompiledFeatures:
     return CompiledFeatures.of(table.features, "", PURPOSE)
 
 
-def check_options(folds: int, trials: int, seed: int) -> None:
+def check_options(trials: int, seed: int) -> None:
     """Refuse numbers out of range."""
-    if not FEWEST_FOLDS <= folds <= MOST_FOLDS:
-        raise UsageError(f"--folds: expected {FEWEST_FOLDS} to {MOST_FOLDS}, got {folds}")
     for option, number in (("--trials", trials), ("--seed", seed)):
         if number < 0:
             raise UsageError(f"{option}: expected 0 or above, got {number}")
 
 
-def check_enough(table: LabelledTable, folds: int) -> None:
+def check_enough(table: LabelledTable, folds: int = FEWEST_FOLDS) -> None:
     """Refuse a table that nothing can be learnt or measured from."""
     rows, positives = len(table.label), int(table.label.sum())
     if rows < FEWEST_ROWS:

@@ -8,10 +8,15 @@ import pytest
 
 from nbo.bundle import Vocabulary
 from nbo.features.compiled import CompiledFeatures
-from nbo.models.attributes import attribute_column, parsed_days
+from nbo.models.attributes import attribute_column, date_format, days
 
 DAY = date(2019, 2, 1)
 DAYS = float((DAY - date(1970, 1, 1)).days)
+
+
+def parsed_days(texts: pa.Array) -> pa.Array | None:
+    format_ = date_format(texts.drop_null())
+    return None if format_ is None else days(texts, format_)
 
 
 def column(values: list[object] | pa.Array) -> pa.ChunkedArray:
@@ -39,7 +44,7 @@ def test_numbers_and_dates_become_numbers(
 ) -> None:
     found = attribute_column(column(values), "a: name, with [signs]", 4)
     assert not isinstance(found, str)
-    feature, numbers = found
+    feature, numbers, _ = found
     assert (feature.name, feature.kind, feature.unit) == ("attribute_4", "number", unit)
     assert feature.words.en == "a: name, with [signs]"
     assert numbers.to_pylist() == expected
@@ -57,7 +62,7 @@ def test_numbers_and_dates_become_numbers(
 def test_text_becomes_a_category(values: pa.Array) -> None:
     found = attribute_column(column(values), "town", 0)
     assert not isinstance(found, str)
-    feature, texts = found
+    feature, texts, _ = found
     assert (feature.kind, feature.sql_type) == ("category", "VARCHAR")
     compiled = CompiledFeatures.of((feature,), "", "marketing")
     rows = pa.table({feature.name: texts})
@@ -95,9 +100,9 @@ def test_what_is_neither_number_nor_text_is_told() -> None:
     ],
 )
 def test_common_formats_of_dates_are_read(texts: list[str]) -> None:
-    days = parsed_days(pa.array(texts))
-    assert days is not None
-    assert days.to_pylist() == [DAYS, DAYS + 12]
+    told = parsed_days(pa.array(texts))
+    assert told is not None
+    assert told.to_pylist() == [DAYS, DAYS + 12]
 
 
 def test_the_part_that_varies_less_is_the_day_where_both_could_be() -> None:

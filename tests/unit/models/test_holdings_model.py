@@ -33,9 +33,9 @@ def table_of(held: Flags, **attributes: object) -> HoldingsTable:
         for place, (name, values) in enumerate(attributes.items())
     ]
     kept = [one for one in found if not isinstance(one, str)]
-    rows = pa.table({feature.name: values for feature, values in kept}) if kept else empty_rows(len(held))
+    rows = pa.table({feature.name: values for feature, values, _ in kept}) if kept else empty_rows(len(held))
     names = tuple(f"P{place}" for place in range(held.shape[1]))
-    return HoldingsTable(names, held, tuple(feature for feature, _ in kept), rows, ())
+    return HoldingsTable(names, held, tuple(feature for feature, _, _ in kept), rows, ())
 
 
 def town_decides(n: int, seed: int) -> HoldingsTable:

@@ -34,8 +34,8 @@ def table_of(label: Labels, **attributes: Any) -> LabelledTable:
     return LabelledTable(
         label=label,
         ids=np.array([f"C{number}" for number in range(len(label))]),
-        features=tuple(feature for feature, _ in kept),
-        rows=pa.table({feature.name: values for feature, values in kept}),
+        features=tuple(feature for feature, _, _ in kept),
+        rows=pa.table({feature.name: values for feature, values, _ in kept}),
         positive="Yes",
         notes=("one note",),
     )
@@ -158,7 +158,7 @@ def test_few_positives_are_a_caution_told_once() -> None:
     label[: n // 10] = 1
     told = judge(table_of(label, noise=np.random.default_rng(7).random(n))).notes
     assert told[1] == (
-        "only 20 positives in the training slices: parameters were not tuned; treat the ranking as a test of "
+        "only 20 positives to learn from: parameters were not tuned; treat the ranking as a test of "
         "the plumbing, not as evidence (3 of 3 folds)"
     )
     assert len(told) == len(set(told))
