@@ -13,7 +13,7 @@ ARGS ?=
 # Test processes; 0 = none beside this one.
 WORKERS ?= auto
 
-.PHONY: help demo test check lint types contracts coverage bench-features bench-recommendations bench-next-product bench-publish mutants lock clean environment
+.PHONY: help demo test check lint types contracts coverage bench-features bench-recommendations bench-next-product bench-real bench-publish mutants lock clean environment
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS="	" read -r name text; do printf '  %-16s %s\n' "$$name" "$$text"; done
@@ -55,6 +55,10 @@ bench-recommendations: environment ## time recommending for a million accounts (
 bench-next-product: environment ## measure next-product rankings against their peers on public holdings (writes runs/bench)
 	@$(PYTHON) benchmarks/next_product.py $(ARGS)
 
+bench-real: environment ## measure the churn learner against its peers on public tables (writes runs/bench; ARGS=--quick)
+	@sh tools/peers
+	@$(PYTHON) benchmarks/real.py $(ARGS)
+
 bench-publish: environment ## move the marked tables of runs/bench into docs/benchmarks.md
 	@$(PYTHON) tools/publish_benchmarks.py
 
@@ -65,5 +69,5 @@ lock: ## write constraints/*.txt anew (UPGRADE=--upgrade takes the newest versio
 	@UPGRADE='$(UPGRADE)' sh tools/lock
 
 clean: ## remove the environment, caches and reports; runs, bundles and releases stay
-	@rm -rf .venv mutants htmlcov dist build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venv-peers mutants htmlcov dist build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find src features training serving tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -207,6 +207,27 @@ def test_an_environment_that_stands_elsewhere_is_never_changed(machine: Machine,
     assert not (machine.checkout / ".venv").exists()
 
 
+def test_the_peers_environment_is_made_once_and_anew_after_another_lock_or_a_failure(
+    machine: Machine,
+) -> None:
+    machine.python("python3")
+    machine.libgomp()
+    lock = machine.checkout / "constraints/peers.txt"
+    lock.write_text("one==1\n", encoding="utf-8")
+    for expected in (["venv", "lock"], []):
+        assert machine.run("peers").returncode == 0
+        assert machine.asked() == expected
+    lock.write_text("one==2\n", encoding="utf-8")
+    fails = Path(f"{machine.log}.fails")
+    fails.touch()
+    assert machine.run("peers").returncode != 0
+    fails.unlink()
+    machine.asked()
+    assert machine.run("peers").returncode == 0
+    assert machine.asked() == ["venv", "lock"]
+    assert not (machine.checkout / ".venv").exists()
+
+
 def test_bare_make_lists_every_target_with_its_help() -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
     listed = subprocess.run(
