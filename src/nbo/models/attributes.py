@@ -99,6 +99,7 @@ def attribute_feature(name: str, words: str, kind: str, unit: str) -> CompiledFe
 
 
 def is_text(kind: pa.DataType) -> bool:
+    """Whether values of a type are text, however Arrow keeps it."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import binom
+from sklearn.isotonic import IsotonicRegression
 
 from nbo.errors import DataError
 from nbo.evaluation import ece, ece_of_perfect
@@ -67,3 +68,15 @@ def test_blocks_of_draws_are_all_drawn() -> None:
 def test_what_is_no_probability_is_told(p: list[float], text: str) -> None:
     with pytest.raises(DataError, match=text):
         ece_of_perfect(p)
+
+
+def test_a_calibrator_that_is_judged_by_its_own_rows_lies_below() -> None:
+    """It is too good to be true: not even a perfect model is that near to labels drawn by chance."""
+    rng = np.random.default_rng(5)
+    p = rng.beta(2, 5, 4_000)
+    y = (rng.random(4_000) < p).astype(float)
+    learnt, unseen = slice(0, 2_000), slice(2_000, None)
+    calibrator = IsotonicRegression(out_of_bounds="clip").fit(p[learnt], y[learnt])
+    own, other = (calibrator.predict(p[part]) for part in (learnt, unseen))
+    assert ece(y[learnt], own).value < ece_of_perfect(own, seed=1).low
+    assert ece(y[unseen], other).value > ece_of_perfect(other, seed=1).low

@@ -1,0 +1,122 @@
+"""What each ingredient of the churn learner is worth on real tables: ``make bench-real-ablation``.
+
+The learner behind ``nbo evaluate table`` is judged with one ingredient left out at a time, on the folds of
+``make bench-real``, repeat 1, and compared with the whole on the same rows. Where a set's file is absent it
+is left out; the others are read as ``make bench-real`` left them.
+"""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from machine import machine_words
+from real_data import ROOT, SETS, DataSet, found
+from real_folds import FOLDS, Floats, splits
+
+from nbo.evaluation import difference, evaluate_scores
+from nbo.models import BoosterSettings, deriving
+from nbo.models.labelled_table import read_labelled_table
+from nbo.models.table_card import BOOSTER, fit_table
+
+SEED = 1
+USUAL = ("cell2cell", "mlc-churn")
+METRICS = {"auc": "AUC", "average_precision": "AP", "log_loss": "log loss"}
+WHOLE = "the whole"
+VARIANTS: Mapping[str, tuple[Mapping[str, Any], BoosterSettings]] = {
+    WHOLE: ({}, BOOSTER),
+    "without sums": ({"PAIRS": ("difference", "ratio")}, BOOSTER),
+    "without pairs of numbers": ({"PAIRED_NUMBERS": 0}, BOOSTER),
+    "without rates of codes": ({"MANY_CODES": 10_000}, BOOSTER),
+    "nothing derived": ({}, BOOSTER.model_copy(update={"derive": False})),
+    "derived, but the settings of `nbo train churn`": ({}, BoosterSettings(derive=True)),
+    "neither": ({}, BoosterSettings()),
+}
+"""By what is left out: names of :mod:`nbo.models.deriving` that are changed for it, and settings."""
+
+
+def scored(known: DataSet, file: Path, variant: str, fold: int) -> Floats:
+    """Probabilities of the rows of one fold."""
+    changed, booster = VARIANTS[variant]
+    before = {name: getattr(deriving, name) for name in changed}
+    table = read_labelled_table(file, known.label, known.customer)
+    train, test = splits(table.label, SEED)[fold]
+    for name, value in changed.items():
+        setattr(deriving, name, value)
+    try:
+        learnt = fit_table(table.part(train), booster, trials=0, seed=SEED, progress=lambda _: None)
+    finally:
+        for name, value in before.items():
+            setattr(deriving, name, value)
+    return learnt.score(table.part(test).rows)
+
+
+def table_lines(known: DataSet, file: Path, p: Mapping[str, Floats]) -> list[str]:
+    """The whole, and what changes without each ingredient."""
+    table = read_labelled_table(file, known.label, known.customer)
+    whole = evaluate_scores(table.label, p[WHOLE], table.ids, SEED)
+    lines = [
+        f"**{known.words}**: {len(table.label):,} rows.",
+        "",
+        f"| | {' | '.join(METRICS.values())} |",
+        "|---|" + "---:|" * len(METRICS),
+        f"| {WHOLE} | {' | '.join(f'{whole[metric].value:.4f}' for metric in METRICS)} |",
+    ]
+    for variant in list(VARIANTS)[1:]:
+        cells = []
+        for metric in METRICS:
+            less = difference(table.label, p[variant], p[WHOLE], metric, seed=SEED)
+            cells.append(f"{less.value:+.4f} [{less.low:+.4f}, {less.high:+.4f}]")
+        lines.append(f"| {variant} | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def measured(known: DataSet, file: Path, pool: ProcessPoolExecutor) -> dict[str, Floats]:
+    """Out-of-fold probabilities of every row, by variant."""
+    jobs = {
+        variant: [pool.submit(scored, known, file, variant, fold) for fold in range(FOLDS)]
+        for variant in VARIANTS
+    }
+    label = read_labelled_table(file, known.label, known.customer).label
+    told = {}
+    for variant, folds in jobs.items():
+        p = np.empty(len(label))
+        for job, (_, test) in zip(folds, splits(label, SEED), strict=True):
+            p[test] = job.result()
+        print(f"{known.words}: {variant}", flush=True)
+        told[variant] = p
+    return told
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--out", type=Path, default=ROOT / "runs" / "bench")
+    parser.add_argument("--date", default=datetime.now(tz=UTC).date().isoformat())
+    arguments = parser.parse_args(argv)
+    lines = [
+        f"Pooled out-of-fold figures, {FOLDS} folds, seed {SEED}; below the whole, what changes where an "
+        f"ingredient is left out, with 95 % intervals on the same rows. {arguments.date}; {machine_words()}.",
+        "",
+    ]
+    with ProcessPoolExecutor(arguments.workers) as pool:
+        for known in SETS:
+            file = found(known, arguments.out / "real" / "data") if known.name in USUAL else None
+            if file is not None and not file.is_file():
+                print(f"{file}: not there, {known.name} is not measured. Run make bench-real first.")
+            elif file is not None:
+                lines += table_lines(known, file, measured(known, file, pool))
+    if len(lines) == 2:
+        return 0
+    path = arguments.out / "real-ablation.md"
+    path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+    print(f"{path.read_text(encoding='utf-8')}\n{path}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
