@@ -16,14 +16,16 @@ from typing import Any
 import numpy as np
 from machine import machine_words
 from real_data import ROOT, SETS, DataSet, found
-from real_folds import FOLDS, Floats, splits
+from real_folds import FOLDS, Floats, Rows, splits
 
 from nbo.evaluation import difference, evaluate_scores
 from nbo.models import BoosterSettings, deriving
-from nbo.models.labelled_table import read_labelled_table
+from nbo.models.labelled_table import Labels, read_labelled_table
 from nbo.models.table_card import BOOSTER, fit_table
 
 SEED = 1
+MANY_ROWS = 10_000
+"""Rows from which on one fold is enough."""
 USUAL = ("cell2cell", "mlc-churn")
 METRICS = {"auc": "AUC", "average_precision": "AP", "log_loss": "log loss"}
 WHOLE = "the whole"
@@ -55,12 +57,19 @@ def scored(known: DataSet, file: Path, variant: str, fold: int) -> Floats:
     return learnt.score(table.part(test).rows)
 
 
-def table_lines(known: DataSet, file: Path, p: Mapping[str, Floats]) -> list[str]:
-    """The whole, and what changes without each ingredient."""
+def table_lines(known: DataSet, file: Path, p: Mapping[str, Floats], folds: int = FOLDS) -> list[str]:
+    """The whole, and what changes without each ingredient.
+
+    Parameters
+    ----------
+    p : mapping of str to ndarray
+        Probabilities of the rows of the first ``folds`` folds, in the order of those folds.
+    """
     table = read_labelled_table(file, known.label, known.customer)
-    whole = evaluate_scores(table.label, p[WHOLE], table.ids, SEED)
+    label = table.label[judged_rows(table.label, folds)]
+    whole = evaluate_scores(label, p[WHOLE], np.arange(label.size), SEED)
     lines = [
-        f"**{known.words}**: {len(table.label):,} rows.",
+        f"**{known.words}**: {label.size:,} rows, {folds} of {FOLDS} folds.",
         "",
         f"| | {' | '.join(METRICS.values())} |",
         "|---|" + "---:|" * len(METRICS),
@@ -69,26 +78,27 @@ def table_lines(known: DataSet, file: Path, p: Mapping[str, Floats]) -> list[str
     for variant in list(VARIANTS)[1:]:
         cells = []
         for metric in METRICS:
-            less = difference(table.label, p[variant], p[WHOLE], metric, seed=SEED)
+            less = difference(label, p[variant], p[WHOLE], metric, seed=SEED)
             cells.append(f"{less.value:+.4f} [{less.low:+.4f}, {less.high:+.4f}]")
         lines.append(f"| {variant} | {' | '.join(cells)} |")
     return [*lines, ""]
 
 
-def measured(known: DataSet, file: Path, pool: ProcessPoolExecutor) -> dict[str, Floats]:
-    """Out-of-fold probabilities of every row, by variant."""
+def judged_rows(label: Labels, folds: int) -> Rows:
+    """The rows of the first folds, fold after fold."""
+    return np.concatenate([test for _, test in splits(label, SEED)[:folds]])
+
+
+def measured(known: DataSet, file: Path, pool: ProcessPoolExecutor, folds: int) -> dict[str, Floats]:
+    """Probabilities of the rows of the first folds, by variant."""
     jobs = {
-        variant: [pool.submit(scored, known, file, variant, fold) for fold in range(FOLDS)]
+        variant: [pool.submit(scored, known, file, variant, fold) for fold in range(folds)]
         for variant in VARIANTS
     }
-    label = read_labelled_table(file, known.label, known.customer).label
     told = {}
-    for variant, folds in jobs.items():
-        p = np.empty(len(label))
-        for job, (_, test) in zip(folds, splits(label, SEED), strict=True):
-            p[test] = job.result()
+    for variant, parts in jobs.items():
+        told[variant] = np.concatenate([part.result() for part in parts])
         print(f"{known.words}: {variant}", flush=True)
-        told[variant] = p
     return told
 
 
@@ -97,9 +107,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "bench")
     parser.add_argument("--date", default=datetime.now(tz=UTC).date().isoformat())
+    parser.add_argument(
+        "--folds", type=int, choices=range(1, FOLDS + 1), default=FOLDS, help="the first ones"
+    )
     arguments = parser.parse_args(argv)
     lines = [
-        f"Pooled out-of-fold figures, {FOLDS} folds, seed {SEED}; below the whole, what changes where an "
+        f"Pooled out-of-fold figures, seed {SEED}; below the whole, what changes where an "
         f"ingredient is left out, with 95 % intervals on the same rows. {arguments.date}; {machine_words()}.",
         "",
     ]
@@ -109,7 +122,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             if file is not None and not file.is_file():
                 print(f"{file}: not there, {known.name} is not measured. Run make bench-real first.")
             elif file is not None:
-                lines += table_lines(known, file, measured(known, file, pool))
+                lines += table_lines(
+                    known, file, measured(known, file, pool, arguments.folds), arguments.folds
+                )
     if len(lines) == 2:
         return 0
     path = arguments.out / "real-ablation.md"
