@@ -145,7 +145,7 @@ def date_format(distinct: pa.Array) -> str | None:
     Examples
     --------
     >>> date_format(pa.array(["1/2/2019", "1/12/2019"]))
-    '%m/%d/%Y'
+    '%d/%m/%Y'
     >>> date_format(pa.array(["12 Elm Street", "1/2/2019"])) is None
     True
     """
