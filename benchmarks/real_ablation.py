@@ -107,6 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "bench")
     parser.add_argument("--date", default=datetime.now(tz=UTC).date().isoformat())
+    parser.add_argument("--sets", default=",".join(USUAL), help=f"with commas; default: {', '.join(USUAL)}")
     parser.add_argument(
         "--folds", type=int, choices=range(1, FOLDS + 1), default=FOLDS, help="the first ones"
     )
@@ -118,7 +119,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     ]
     with ProcessPoolExecutor(arguments.workers) as pool:
         for known in SETS:
-            file = found(known, arguments.out / "real" / "data") if known.name in USUAL else None
+            file = (
+                found(known, arguments.out / "real" / "data")
+                if known.name in arguments.sets.split(",")
+                else None
+            )
             if file is not None and not file.is_file():
                 print(f"{file}: not there, {known.name} is not measured. Run make bench-real first.")
             elif file is not None:
