@@ -7,7 +7,7 @@ is left out; the others are read as ``make bench-real`` left them.
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,17 +15,17 @@ from typing import Any
 
 import numpy as np
 from machine import machine_words
+from real import choice
 from real_data import ROOT, SETS, DataSet, found
 from real_folds import FOLDS, Floats, Rows, splits
+from real_runs import MANY_ROWS
 
 from nbo.evaluation import difference, evaluate_scores
 from nbo.models import BoosterSettings, deriving
-from nbo.models.labelled_table import Labels, read_labelled_table
+from nbo.models.labelled_table import LabelledTable, Labels, read_labelled_table
 from nbo.models.table_card import BOOSTER, fit_table
 
 SEED = 1
-MANY_ROWS = 10_000
-"""Rows from which on one fold is enough."""
 USUAL = ("cell2cell", "mlc-churn")
 METRICS = {"auc": "AUC", "average_precision": "AP", "log_loss": "log loss"}
 WHOLE = "the whole"
@@ -41,11 +41,10 @@ VARIANTS: Mapping[str, tuple[Mapping[str, Any], BoosterSettings]] = {
 """By what is left out: names of :mod:`nbo.models.deriving` that are changed for it, and settings."""
 
 
-def scored(known: DataSet, file: Path, variant: str, fold: int) -> Floats:
+def scored(table: LabelledTable, variant: str, fold: int) -> Floats:
     """Probabilities of the rows of one fold."""
     changed, booster = VARIANTS[variant]
     before = {name: getattr(deriving, name) for name in changed}
-    table = read_labelled_table(file, known.label, known.customer)
     train, test = splits(table.label, SEED)[fold]
     for name, value in changed.items():
         setattr(deriving, name, value)
@@ -57,7 +56,7 @@ def scored(known: DataSet, file: Path, variant: str, fold: int) -> Floats:
     return learnt.score(table.part(test).rows)
 
 
-def table_lines(known: DataSet, file: Path, p: Mapping[str, Floats], folds: int = FOLDS) -> list[str]:
+def table_lines(words: str, table: LabelledTable, p: Mapping[str, Floats], folds: int) -> list[str]:
     """The whole, and what changes without each ingredient.
 
     Parameters
@@ -65,11 +64,10 @@ def table_lines(known: DataSet, file: Path, p: Mapping[str, Floats], folds: int 
     p : mapping of str to ndarray
         Probabilities of the rows of the first ``folds`` folds, in the order of those folds.
     """
-    table = read_labelled_table(file, known.label, known.customer)
     label = table.label[judged_rows(table.label, folds)]
     whole = evaluate_scores(label, p[WHOLE], np.arange(label.size), SEED)
     lines = [
-        f"**{known.words}**: {label.size:,} rows, {folds} of {FOLDS} folds.",
+        f"**{words}**: {label.size:,} rows, {folds} of {FOLDS} folds.",
         "",
         f"| | {' | '.join(METRICS.values())} |",
         "|---|" + "---:|" * len(METRICS),
@@ -89,17 +87,26 @@ def judged_rows(label: Labels, folds: int) -> Rows:
     return np.concatenate([test for _, test in splits(label, SEED)[:folds]])
 
 
-def measured(known: DataSet, file: Path, pool: ProcessPoolExecutor, folds: int) -> dict[str, Floats]:
+def measured(words: str, table: LabelledTable, pool: ProcessPoolExecutor, folds: int) -> dict[str, Floats]:
     """Probabilities of the rows of the first folds, by variant."""
     jobs = {
-        variant: [pool.submit(scored, known, file, variant, fold) for fold in range(folds)]
-        for variant in VARIANTS
+        variant: [pool.submit(scored, table, variant, fold) for fold in range(folds)] for variant in VARIANTS
     }
     told = {}
     for variant, parts in jobs.items():
         told[variant] = np.concatenate([part.result() for part in parts])
-        print(f"{known.words}: {variant}", flush=True)
+        print(f"{words}: {variant}", flush=True)
     return told
+
+
+def files(names: Sequence[str], folder: Path) -> Iterator[tuple[DataSet, Path]]:
+    """The sets that were asked for and are there; a message for each that is not."""
+    for known in SETS:
+        file = found(known, folder) if known.name in names else None
+        if file is not None and file.is_file():
+            yield known, file
+        elif file is not None:
+            print(f"{file}: not there, {known.name} is not measured. Run make bench-real first.")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,9 +114,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "bench")
     parser.add_argument("--date", default=datetime.now(tz=UTC).date().isoformat())
-    parser.add_argument("--sets", default=",".join(USUAL), help=f"with commas; default: {', '.join(USUAL)}")
+    names = [one.name for one in SETS]
+    parser.add_argument("--sets", type=choice(names), default=USUAL, help=f"with commas: {', '.join(names)}")
     parser.add_argument(
-        "--folds", type=int, choices=range(1, FOLDS + 1), default=FOLDS, help="the first ones"
+        "--folds",
+        type=int,
+        choices=range(1, FOLDS + 1),
+        help=f"the first ones; default: {FOLDS}, or 1 of a set of {MANY_ROWS:,} rows and more",
     )
     arguments = parser.parse_args(argv)
     lines = [
@@ -118,18 +129,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         "",
     ]
     with ProcessPoolExecutor(arguments.workers) as pool:
-        for known in SETS:
-            file = (
-                found(known, arguments.out / "real" / "data")
-                if known.name in arguments.sets.split(",")
-                else None
-            )
-            if file is not None and not file.is_file():
-                print(f"{file}: not there, {known.name} is not measured. Run make bench-real first.")
-            elif file is not None:
-                lines += table_lines(
-                    known, file, measured(known, file, pool, arguments.folds), arguments.folds
-                )
+        for known, file in files(arguments.sets, arguments.out / "real" / "data"):
+            table = read_labelled_table(file, known.label, known.customer)
+            folds = arguments.folds or (1 if len(table.label) >= MANY_ROWS else FOLDS)
+            lines += table_lines(known.words, table, measured(known.words, table, pool, folds), folds)
     if len(lines) == 2:
         return 0
     path = arguments.out / "real-ablation.md"

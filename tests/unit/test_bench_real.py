@@ -240,27 +240,24 @@ def test_the_published_page_has_room_for_the_table() -> None:
 def test_each_ingredient_left_out_is_put_back(tmp_path: Path) -> None:
     """What is changed for a variant is there to change, changes what is learnt, and is as before."""
     ablation, deriving = part("real_ablation"), importlib.import_module("nbo.models.deriving")
-    known = part("real_data").DataSet("small", "Small", "left", None)
-    file = customers(tmp_path / "small.csv", 1_200)
+    table = read_labelled_table(customers(tmp_path / "small.csv", 1_200), "left")
     before = dict(vars(deriving))
     for variant, (changed, _) in ablation.VARIANTS.items():
         assert all(before[name] != value for name, value in changed.items())
-        p = ablation.scored(known, file, variant, 0)
+        p = ablation.scored(table, variant, 0)
         assert p.shape == (240,)
     assert dict(vars(deriving)) == before
-    plain = ablation.scored(known, file, "neither", 0)
-    assert (plain != ablation.scored(known, file, "nothing derived", 0)).any()
+    plain = ablation.scored(table, "neither", 0)
+    assert (plain != ablation.scored(table, "nothing derived", 0)).any()
 
 
 def test_an_ablation_tells_what_changes_on_the_same_rows(tmp_path: Path) -> None:
     ablation = part("real_ablation")
-    known = part("real_data").DataSet("small", "Small", "left", None)
-    file = customers(tmp_path / "small.csv")
-    label = read_labelled_table(file, "left").label.astype(float)
-    label = label[ablation.judged_rows(label, 5)]
+    table = read_labelled_table(customers(tmp_path / "small.csv"), "left")
+    label = table.label[ablation.judged_rows(table.label, 5)].astype(float)
     good, rng = 0.2 + 0.6 * label, np.random.default_rng(1)
     p = {variant: rng.random(240) for variant in ablation.VARIANTS} | {ablation.WHOLE: good}
-    lines = ablation.table_lines(known, file, p)
+    lines = ablation.table_lines("Small", table, p, 5)
     assert "| the whole | 1.0000 | 1.0000 | 0.2231 |" in lines
     [row] = [line for line in lines if line.startswith("| without sums")]
     less = difference(label, p["without sums"], good, "auc", seed=1)
