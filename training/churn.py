@@ -10,7 +10,7 @@ from nbo.asof import AsOf
 from nbo.bundle import Bundle, Vocabulary
 from nbo.features import CompiledFeatures, compile_features
 from nbo.labels import Labels, SlicePlan, churn_labels, plan_slices
-from nbo.models.card import FEWEST_LEAVERS, against_champion, held_out_card, medians, metrics_of
+from nbo.models.card import against_champion, held_out_card, medians
 from nbo.models.churn import FittedModel, fit_churn
 from nbo.models.config import ChurnConfig
 from nbo.models.data import TrainingData
@@ -27,11 +27,10 @@ from training.runs import (
     in_memory,
     left_behind,
     never_known,
+    out_of_fold_metrics,
     provenance,
     searched,
 )
-
-ORDER_METRICS = ("auc", "average_precision", "lift_at_10")
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,9 @@ def run(
     draft = in_memory(compiled, vocabulary, fitted, metadata)
     card = held_out_card(draft, holdout.rows, metadata["medians"], config.seed)
     metadata.update(card, notes=[*metadata["notes"], *card["notes"]])
-    metadata["metrics"]["train_out_of_fold"] = out_of_fold_metrics(data, fitted, config.seed)
+    metadata["metrics"]["train_out_of_fold"] = out_of_fold_metrics(
+        data.label, fitted, data.account_ids, config.seed
+    )
     metadata["champion"] = compared_with_release(
         workspace, draft, lambda champion: against(champion, draft, store, holdout, config)
     )
@@ -152,18 +153,6 @@ def training_data(
         return data
     progress("choosing derived columns")
     return with_derived(data, config.booster, config.seed)
-
-
-def out_of_fold_metrics(data: TrainingData, fitted: FittedModel, seed: int) -> dict[str, Any]:
-    """How well the order of the training rows was found by boosters that never saw their accounts.
-
-    Only metrics of the order: the calibrator was learnt from these very scores, so what they say of
-    probabilities would flatter.
-    """
-    if data.positives < FEWEST_LEAVERS:
-        return {}
-    found = metrics_of(data.label, fitted.oof_scores, data.account_ids, seed)
-    return {name: found[name] for name in ORDER_METRICS}
 
 
 def described(

@@ -5,14 +5,20 @@ from pathlib import Path
 from typing import Any
 
 from nbo.files import sha256_file
-from nbo.models.card import drivers, medians, metrics_of
+from nbo.models.card import drivers, medians
 from nbo.models.labelled_table import LabelledTable
 from nbo.models.table_card import BOOSTER, MODEL, FittedTable, check_enough, fit_table
 from nbo.tracking import Tracking
 from nbo.workspace import Workspace
-from training.runs import GOLDEN_ROWS, LIBRARIES, Outcome, Progress, in_memory, left_behind
-
-ORDER_METRICS = ("auc", "average_precision", "lift_at_10")
+from training.runs import (
+    GOLDEN_ROWS,
+    LIBRARIES,
+    Outcome,
+    Progress,
+    in_memory,
+    left_behind,
+    out_of_fold_metrics,
+)
 
 
 def run(
@@ -52,13 +58,8 @@ def run(
 def described(
     table: LabelledTable, file: Path, learnt: FittedTable, trials: int, seed: int
 ) -> dict[str, Any]:
-    """Where the model comes from, and how well the order of its rows was found out of fold.
-
-    Only metrics of the order: the calibrator was learnt from these very scores, so what they say of
-    probabilities would flatter.
-    """
+    """Where the model comes from, and how well the order of its rows was found out of fold."""
     fitted = learnt.fitted
-    found = metrics_of(table.label, fitted.oof_scores, table.ids, seed)
     return {
         "model": MODEL,
         "purpose": learnt.compiled.purpose,
@@ -67,7 +68,7 @@ def described(
         "date_formats": dict(table.date_formats),
         "feature_hash": learnt.compiled.hash,
         "parameters": fitted.parameters,
-        "tuned": trials > 0,
+        "tuned": learnt.tuned,
         "rows": len(table.label),
         "positives": int(table.label.sum()),
         "cautions": list(fitted.cautions),
@@ -75,7 +76,7 @@ def described(
         "metrics": {
             "holdout": {},
             "slices": {},
-            "train_out_of_fold": {name: found[name] for name in ORDER_METRICS},
+            "train_out_of_fold": out_of_fold_metrics(table.label, fitted, table.ids, seed),
         },
         "versions": {name: version(name) for name in LIBRARIES},
     }

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from nbo.asof import AsOf
@@ -12,6 +14,7 @@ from nbo.bundle import Bundle, BundleParts, Releases, Vocabulary, parsed_booster
 from nbo.errors import BundleError, DataError
 from nbo.features import CompiledFeatures
 from nbo.keys import bundle_key
+from nbo.models.card import FEWEST_LEAVERS, metrics_of
 from nbo.models.churn import FittedModel
 from nbo.models.config import ChurnConfig, NextProductConfig
 from nbo.models.data import TrainingData
@@ -24,6 +27,7 @@ from nbo.workspace import Workspace
 Progress = Callable[[str], None]
 Config = ChurnConfig | NextProductConfig
 GOLDEN_ROWS = 20
+ORDER_METRICS = ("auc", "average_precision", "lift_at_10")
 TAGS = ("store_id", "feature_hash", "purpose", "tuned")
 LIBRARIES = ("lightgbm", "scikit-learn", "optuna", "numpy", "pyarrow", "duckdb", "nbo")
 
@@ -63,6 +67,20 @@ def provenance(
         "notes": list(fitted.notes),
         "versions": {name: version(name) for name in LIBRARIES},
     }
+
+
+def out_of_fold_metrics(
+    label: npt.NDArray[np.int8], fitted: FittedModel, clusters: npt.NDArray[Any], seed: int
+) -> dict[str, Any]:
+    """How well the order of the training rows was found by boosters that never saw their accounts.
+
+    Only metrics of the order: the calibrator was learnt from these very scores, so what they say of
+    probabilities would flatter. None where too few left.
+    """
+    if label.sum() < FEWEST_LEAVERS:
+        return {}
+    found = metrics_of(label, fitted.oof_scores, clusters, seed)
+    return {name: found[name] for name in ORDER_METRICS}
 
 
 def never_known(tables: Sequence[pa.Table], compiled: CompiledFeatures) -> dict[str, str]:
