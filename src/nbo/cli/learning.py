@@ -243,7 +243,7 @@ def models_show(
         *learnt_from(card),
         f"{card['rows']:,} rows, {counted(card['positives'], POSITIVES[loaded.model])}, "
         f"{len(loaded.features.columns)} features",
-        *metric_lines(card["metrics"]["holdout"] or card["metrics"].get("train_out_of_fold", {})),
+        *metric_lines(card["metrics"]["train_out_of_fold" if loaded.model == CHURN_TABLE else "holdout"]),
         *(
             line
             for rule in RULES

@@ -65,11 +65,14 @@ class FittedTable:
         Codes of the rows that were learnt from.
     fitted : FittedModel
         Boosters and calibrator.
+    tuned : bool
+        Whether parameters were searched; below 100 positives they never are.
     """
 
     compiled: CompiledFeatures
     vocabulary: Vocabulary
     fitted: FittedModel
+    tuned: bool
 
     def score(self, rows: pa.Table) -> Floats:
         """Calibrated probabilities, shape (n,), of rows with a column for each feature."""
@@ -236,7 +239,7 @@ def fit_table(
     search = TuningSettings(trials=trials, seed=seed, own_first=True)
     tuned = tune(data, search, told, booster=booster).parameters
     return FittedTable(
-        compiled, vocabulary, fit_churn(data, booster, tuned=tuned, seed=seed, positive=POSITIVE)
+        compiled, vocabulary, fit_churn(data, booster, tuned=tuned, seed=seed, positive=POSITIVE), bool(tuned)
     )
 
 

@@ -108,3 +108,17 @@ def test_a_killed_search_goes_on_where_it_was(data: TrainingData, tmp_path: Path
     assert done >= 3
     assert [now[:2] for now in told] == [(done + 1, done + 2), (done + 2, done + 2)]
     assert [trial.parameters for trial in found.history[:3]] == [trial.params for trial in left[:3]]
+
+
+def test_the_first_trial_can_be_the_settings_own(data: TrainingData) -> None:
+    own = QUICK.model_copy(update={"learning_rate": 0.11, "num_leaves": 9, "min_data_in_leaf": 25})
+    first = tune(data, SEARCH.model_copy(update={"trials": 1, "own_first": True}), booster=own).history[0]
+    asked = {name: value for name, value in own.model_dump().items() if name in first.parameters}
+    assert len(asked) == 6
+    assert {name: first.parameters[name] for name in asked} == asked
+
+
+def test_a_setting_out_of_the_search_is_drawn_like_any(data: TrainingData) -> None:
+    own = QUICK.model_copy(update={"learning_rate": 0.9})
+    first = tune(data, SEARCH.model_copy(update={"trials": 1, "own_first": True}), booster=own).history[0]
+    assert 0.02 <= first.parameters["learning_rate"] <= 0.2
