@@ -164,6 +164,14 @@ def test_few_positives_are_a_caution_told_once() -> None:
     assert len(told) == len(set(told))
 
 
+@pytest.mark.parametrize(("positives", "tuned"), [(90, False), (110, True)])
+def test_tuned_is_what_a_search_was_made_for(positives: int, tuned: bool) -> None:
+    """It is asked for in both; below 100 positives it is not made."""
+    label = (np.arange(300) < positives).astype(np.int8)
+    table = table_of(label, noise=np.random.default_rng(7).random(300))
+    assert fit_table(table, QUICK, trials=1, seed=1, progress=lambda _: None).tuned is tuned
+
+
 @pytest.mark.parametrize(
     ("values", "told"),
     [
