@@ -17,6 +17,7 @@ import pytest
 from nbo.engine import Embedded
 from nbo.world import TUNING, WorldConfig, simulate
 from nbo.world import catalog as cat
+from nbo.world.blocks import BIG_TABLES
 from nbo.world.life import Life, live
 from nbo.world.wants import COLUMN, IS_LINE, WANTED, appetites, monthly_rates
 
@@ -39,7 +40,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world") / "raw"
     simulate(CONFIG, folder, lambda _: None)
     with Embedded() as sql:
-        for name in ("calls", "interconnect", "usage"):
+        for name in BIG_TABLES:
             sql.view(name, sorted((folder / name).glob("*.parquet")))
         for path in sorted(folder.glob("*.csv")):
             sql.register(path.stem, read_csv(path))

@@ -1,5 +1,6 @@
 """Commands on data: init, simulate, check, tables, features."""
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -69,6 +70,7 @@ def simulate(
     accounts: Annotated[int, typer.Option(help="Number of accounts.")] = 3000,
     months: Annotated[int, typer.Option(help="Months of history.")] = 12,
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 1,
+    workers: Annotated[int | None, typer.Option(help="Processes; by default one a processor.")] = None,
     as_json: Json = False,
 ) -> None:
     """Make the raw tables of a demo operator.
@@ -78,7 +80,10 @@ def simulate(
     from nbo.world import WorldConfig
     from nbo.world import simulate as simulate_world
 
-    summary = simulate_world(WorldConfig(accounts=accounts, months=months, seed=seed), out, progress)
+    config = WorldConfig(accounts=accounts, months=months, seed=seed)
+    summary = simulate_world(
+        config, out, progress, workers=len(os.sched_getaffinity(0)) if workers is None else workers
+    )
     rows = [{"table": name, "rows": count} for name, count in summary.rows.items()]
     answer({"out": str(out), "rows": summary.rows}, table_lines(["table", "rows"], rows), as_json=as_json)
 

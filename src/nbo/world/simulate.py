@@ -1,37 +1,26 @@
-"""Run the demo operator and write its raw tables, month by month."""
+"""Run the demo operator and write its raw tables, block by block, on as many processes as are wanted."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+import os
+import shutil
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice
+from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet as pq
 
 from nbo.asof import date_of
 from nbo.errors import UsageError
 from nbo.files import staged_folder, told_storage_errors
-from nbo.world import event_rows, state_rows
-from nbo.world.calls import draw_calls
-from nbo.world.columns import Ints
+from nbo.world import state_rows
+from nbo.world.blocks import LISTS, Block, blocks_of, list_part, write_block, write_csv
 from nbo.world.config import WorldConfig
-from nbo.world.life import Life, live
-from nbo.world.money import bill
-from nbo.world.traffic import draw_usage, settle
 from nbo.world.tuning import TUNING, Tuning
 
 CURRENCY = "CNY"
-MONTHLY_TABLES = ("calls", "interconnect", "usage")
-ROW_GROUP = 250_000
-SORT_KEYS = {
-    "calls": ("event_time", "call_id"),
-    "interconnect": ("event_date", "record_id"),
-    "usage": ("event_date", "line_id", "service"),
-}
 # fmt: off
 ALL_TABLES = (
     "accounts", "sites", "lines", "contracts", "products", "networks", "access_codes", "calls",
@@ -62,7 +51,12 @@ class WorldSummary:
 
 
 def simulate(
-    config: WorldConfig, out: Path, progress: Callable[[str], None], *, tuning: Tuning = TUNING
+    config: WorldConfig,
+    out: Path,
+    progress: Callable[[str], None],
+    *,
+    tuning: Tuning = TUNING,
+    workers: int = 1,
 ) -> WorldSummary:
     """Simulate an operator and export its raw tables into a new folder.
 
@@ -73,9 +67,12 @@ def simulate(
     out : Path
         A folder that is absent or empty; it appears whole or not at all.
     progress : callable
-        Told one short line per step.
+        Told one short line per block of accounts.
     tuning : Tuning
         How the accounts behave.
+    workers : int
+        Processes that simulate, >= 1; they change how long it takes and nothing else. Memory grows
+        with them (about 0.5 GiB each), not with the number of accounts.
 
     Returns
     -------
@@ -85,22 +82,24 @@ def simulate(
     Raises
     ------
     UsageError
-        If ``out`` holds anything.
+        If ``out`` holds anything, or ``workers`` is below 1.
     StorageError
         If the disk lets us down.
     """
+    if workers < 1:
+        raise UsageError(f"workers: expected 1 or above, got {workers}")
     check_out(out)
+    rows: Counter[str] = Counter()
     with staged_folder(out) as stage:
-        lives = []
-        for chunk in config.chunks:
-            lives.append(live(chunk, config, tuning))
-            progress(f"lives of {chunk.first_account + chunk.accounts:,} of {config.accounts:,} accounts")
-        rows, small = write_months(lives, config, stage, progress, tuning)
-        for name, table in small_tables(lives, config, small).items():
+        for block, written in written_blocks(config, tuning, stage, workers):
+            rows.update(written)
+            join_lists(stage, block)
+            progress(f"{block.end_account:,} of {config.accounts:,} accounts, {rows['calls']:,} calls so far")
+        for name, table in state_rows.code_tables().items():
             rows[name] = table.num_rows
-            pyarrow.csv.write_csv(table, stage / f"{name}.csv")
+            write_csv(table, stage / f"{name}.csv", header=True)
         (stage / "mapping.toml").write_text(mapping_text(config), encoding="utf-8")
-    progress(f"wrote {sum(rows.values()):,} rows to {out}")
+    progress(f"wrote {rows.total():,} rows to {out}")
     ordered = {name: rows[name] for name in ALL_TABLES}
     return WorldSummary(folder=out, rows=ordered, first_day=config.first_day, end_day=config.end_day)
 
@@ -113,71 +112,56 @@ def check_out(out: Path) -> None:
             raise UsageError(f"out: expected an absent or empty folder, got {out}", "Choose another --out")
 
 
-def write_months(
-    lives: list[Life], config: WorldConfig, stage: Path, progress: Callable[[str], None], tuning: Tuning
-) -> tuple[dict[str, int], dict[str, list[pa.Table]]]:
-    """Write the big tables one month at a time; hand back row counts and the small tables' parts."""
-    rows: dict[str, int] = dict.fromkeys(MONTHLY_TABLES, 0)
-    small: dict[str, list[pa.Table]] = defaultdict(list)
-    starts = config.month_starts
-    for month, (start, stop) in enumerate(pairwise(starts)):
-        big: dict[str, list[pa.Table]] = defaultdict(list)
-        for life in lives:
-            for name, table in month_tables(life, np.arange(start, stop), month, tuning):
-                (big if name in MONTHLY_TABLES else small)[name].append(table)
-        for name in MONTHLY_TABLES:
-            rows[name] += write_part(stage / name, month, sort_rows(pa.concat_tables(big.pop(name)), name))
-        progress(f"month {month + 1} of {config.months}: {rows['calls']:,} calls so far")
-    return rows, small
+def written_blocks(
+    config: WorldConfig, tuning: Tuning, stage: Path, workers: int
+) -> Iterator[tuple[Block, dict[str, int]]]:
+    """Each block in its order once its files lie in the stage, and the rows of its tables."""
+    blocks = blocks_of(config)
+    if workers == 1 or len(config.chunks) == 1:
+        for block in blocks:
+            yield block, write_block(block, config, tuning, stage)
+        return
+    with process_pool(workers) as pool:
+        waiting: list[tuple[Block, Future[dict[str, int]]]] = []
+        while True:
+            for block in islice(blocks, 2 * workers - len(waiting)):
+                waiting.append((block, pool.submit(write_block, block, config, tuning, stage)))
+            if not waiting:
+                return
+            block, future = waiting.pop(0)
+            yield block, future.result()
 
 
-def month_tables(life: Life, days: Ints, month: int, tuning: Tuning) -> Iterable[tuple[str, pa.Table]]:
-    """The tables that one chunk adds in one month."""
-    start = int(days[0])
-    calls = draw_calls(life, days, month, tuning)
-    yield "calls", event_rows.call_rows(life, calls, start)
-    yield "interconnect", event_rows.settlement_rows(life, settle(life, calls, days, month), start)
-    yield "usage", event_rows.usage_rows(life, draw_usage(life, calls, days, month))
-    bills, payments = bill(life, calls, days, month)
-    yield "bills", event_rows.bill_rows(life, bills, start)
-    yield "payments", event_rows.payment_rows(life, payments, start)
+@contextmanager
+def process_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that end with this one, however it ends; what has not begun is dropped on an error."""
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=end_with_parent)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def sort_rows(table: pa.Table, name: str) -> pa.Table:
-    """Rows by time, then key: one order whatever the chunks' order was."""
-    return table.take(pc.sort_indices(table, [(key, "ascending") for key in SORT_KEYS[name]]))
+def end_with_parent() -> None:
+    """Leave as soon as the process that started this one is gone: nobody waits for the blocks then."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
-def write_part(folder: Path, month: int, table: pa.Table) -> int:
-    folder.mkdir(exist_ok=True)
-    pq.write_table(table, folder / f"part-{month:04d}.parquet", compression="zstd", row_group_size=ROW_GROUP)
-    return int(table.num_rows)
-
-
-def small_tables(
-    lives: list[Life], config: WorldConfig, parts: dict[str, list[pa.Table]]
-) -> dict[str, pa.Table]:
-    """Tables written as CSV: code tables, change logs, and the events that are few."""
-    makers = {
-        "accounts": state_rows.account_rows,
-        "sites": state_rows.site_rows,
-        "lines": state_rows.line_rows,
-        "contracts": event_rows.contract_rows,
-        "tickets": state_rows.ticket_rows,
-        "contacts": event_rows.contact_rows,
-        "consents": state_rows.consent_rows,
-        "promises": state_rows.promise_rows,
-        "surveys": event_rows.survey_rows,
-        "orders": state_rows.order_rows,
-    }
-    tables = state_rows.code_tables()
-    for name, make in makers.items():
-        tables[name] = pa.concat_tables([make(life, config) for life in lives])
-    last = date_of(config.end_day - 1)
-    for name, several in parts.items():
-        table = pa.concat_tables(several)
-        tables[name] = table.filter(pc.less_equal(table["event_date"], pa.scalar(last)))
-    return tables
+def join_lists(stage: Path, block: Block) -> None:
+    """Move a block's rows of every list to the end of the list's file."""
+    for name in LISTS:
+        part = list_part(stage, name, block.number)
+        with part.open("rb") as rows, (stage / f"{name}.csv").open("ab") as file:
+            shutil.copyfileobj(rows, file)
+        part.unlink()
 
 
 def mapping_text(config: WorldConfig) -> str:

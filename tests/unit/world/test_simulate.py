@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from nbo.errors import UsageError
+from nbo.errors import StorageError, UsageError
 from nbo.files import sha256_file
 from nbo.tables.catalog import TABLES
 from nbo.tables.contract import Table
@@ -116,7 +117,7 @@ def test_records_arrive_as_late_as_promised(raw: Raw, name: str, least: int, mos
 
 def test_calls_of_a_month_lie_sorted_in_its_file(small_world: Path) -> None:
     parts = sorted((small_world / "calls").glob("part-*.parquet"))
-    assert len(parts) == 4
+    assert [part.name for part in parts] == [f"part-00000-{month:04d}.parquet" for month in range(4)]
     for month, part in enumerate(parts, start=1):
         times = pq.read_table(part)["event_time"]
         assert {pc.min(times).as_py().month, pc.max(times).as_py().month} == {month}
@@ -136,7 +137,8 @@ def test_a_bill_is_the_charges_of_its_month_and_fees(raw: Raw) -> None:
     chosen = pc.and_(
         pc.equal(bills["family"], "long_distance"), pc.equal(bills["event_date"], dt.date(2024, 2, 1))
     )
-    assert pc.sum(bills.filter(chosen)["bill_amount"]).as_py() == pytest.approx(float(charged), abs=0.01)
+    billed = float(pc.sum(bills.filter(chosen)["bill_amount"]).as_py())
+    assert billed == pytest.approx(float(charged), abs=0.01)
 
 
 def test_nothing_is_called_after_all_lines_ended(raw: Raw) -> None:
@@ -199,10 +201,31 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(small_world: Pa
     assert digests(tmp_path / "three")["lines.csv"] != digests(tmp_path / "four")["lines.csv"]
 
 
+def test_processes_change_how_long_it_takes_and_nothing_else(tmp_path: Path) -> None:
+    config = WorldConfig(accounts=2100, months=1, seed=3)
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    assert (
+        simulate(config, alone, lambda _: None).rows
+        == simulate(config, together, lambda _: None, workers=2).rows
+    )
+    assert digests(alone) == digests(together)
+    assert len(list((alone / "calls").iterdir())) == 2
+    accounts = pyarrow.csv.read_csv(alone / "accounts.csv")["account_id"]
+    assert pc.count_distinct(accounts).as_py() > 2000 and "account_id" not in accounts.to_pylist()
+
+
+def test_a_run_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"workers: expected 1 or above, got 0"):
+        simulate(WorldConfig(accounts=1, months=1, seed=1), tmp_path / "raw", lambda _: None, workers=0)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match=r"file/raw: "):
+        simulate(WorldConfig(accounts=1, months=1, seed=1), tmp_path / "file" / "raw", lambda _: None)
+
+
 def test_an_account_does_not_depend_on_how_many_others_there_are(small_world: Path, tmp_path: Path) -> None:
     simulate(WorldConfig(accounts=500, months=4, seed=3), tmp_path / "fewer", lambda _: None)
-    fewer = pq.read_table(tmp_path / "fewer" / "calls" / "part-0003.parquet")
-    more = pq.read_table(small_world / "calls" / "part-0003.parquet")
+    fewer = pq.read_table(tmp_path / "fewer" / "calls" / "part-00000-0003.parquet")
+    more = pq.read_table(small_world / "calls" / "part-00000-0003.parquet")
     shared = more.filter(pc.less(more["account_id"], "A0000500"))
     assert shared.num_rows < more.num_rows and shared.equals(fewer)
 
@@ -218,10 +241,9 @@ def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
 
 def test_an_interrupted_run_leaves_nothing(tmp_path: Path) -> None:
     def stop(line: str) -> None:
-        if line.startswith("month 2"):
-            raise KeyboardInterrupt
+        raise KeyboardInterrupt(line)
 
-    with pytest.raises(KeyboardInterrupt, match=r"^$"):
+    with pytest.raises(KeyboardInterrupt, match=r"^5 of 5 accounts, "):
         simulate(WorldConfig(accounts=5, months=3, seed=0), tmp_path / "raw", stop)
     assert list(tmp_path.iterdir()) == []
 
