@@ -70,6 +70,7 @@ def simulate(
     accounts: Annotated[int, typer.Option(help="Number of accounts.")] = 3000,
     months: Annotated[int, typer.Option(help="Months of history.")] = 12,
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 1,
+    scenario: Annotated[str, typer.Option(help="A scenario by its name, or a TOML file.")] = "base",
     workers: Annotated[int | None, typer.Option(help="Processes; by default one a processor.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -77,10 +78,10 @@ def simulate(
 
     Example: nbo simulate --accounts 500 --months 10 --seed 1 --out runs/raw
     """
-    from nbo.world import WorldConfig
+    from nbo.world import WorldConfig, read_scenario
     from nbo.world import simulate as simulate_world
 
-    config = WorldConfig(accounts=accounts, months=months, seed=seed)
+    config = WorldConfig(accounts=accounts, months=months, seed=seed, scenario=read_scenario(scenario))
     summary = simulate_world(
         config, out, progress, workers=len(os.sched_getaffinity(0)) if workers is None else workers
     )

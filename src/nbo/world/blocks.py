@@ -17,6 +17,7 @@ from nbo.world import event_rows, state_rows
 from nbo.world.calls import draw_calls
 from nbo.world.columns import Ints
 from nbo.world.config import Chunk, WorldConfig
+from nbo.world.faults import repeat_file, with_faults
 from nbo.world.life import Life, live
 from nbo.world.money import bill
 from nbo.world.traffic import draw_usage, settle
@@ -89,15 +90,20 @@ def write_block(block: Block, config: WorldConfig, tuning: Tuning, stage: Path) 
     """
     lives = [live(chunk, config, tuning) for chunk in block.chunks]
     rows: dict[str, int] = {}
+    faults = config.scenario.data_faults
     billed: dict[str, list[pa.Table]] = defaultdict(list)
     for month, (start, stop) in enumerate(pairwise(config.month_starts)):
-        drawn: dict[str, list[pa.Table]] = defaultdict(list)
+        days, drawn = np.arange(start, stop), defaultdict[str, list[pa.Table]](list)
         for life in lives:
-            for name, table in month_tables(life, np.arange(start, stop), month, tuning):
+            for name, table in month_tables(life, days, month, tuning):
                 (drawn if name in MONTHLY else billed)[name].append(table)
+        told = (faults, config.first_day, days)
+        drawn["calls"] = [with_faults(table, *told, block.number) for table in drawn["calls"]]
         for name in MONTHLY:
             part = stage / name / f"part-{block.number:05d}-{month:04d}.parquet"
             rows[name] = rows.get(name, 0) + write_parquet(part, drawn.pop(name), name)
+        if block.number == 0:
+            repeat_file(stage / "calls" / f"part-00000-{month:04d}.parquet", *told)
     last = date_of(config.end_day - 1)
     for name, several in billed.items():
         within = [table.filter(pc.less_equal(table["event_date"], pa.scalar(last))) for table in several]

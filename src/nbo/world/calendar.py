@@ -1,6 +1,7 @@
 """How use moves with the season, the week, holidays and the hour."""
 
 from datetime import date
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -34,14 +35,22 @@ HOURS = np.array([_OFFICE, _SHOP, _OFFICE, _OFFICE, _HOME], dtype=np.float64)
 """Calls per hour of the day, by site type; only the shape counts."""
 
 
-def day_factors(days: Ints) -> Floats:
+class Closures(Protocol):
+    """Who knows of days on which offices are closed beside the holidays of the calendar."""
+
+    def holiday(self, day: int) -> float:
+        """How far a day is one, 0 to 1."""
+        ...
+
+
+def day_factors(days: Ints, closures: Closures | None = None) -> Floats:
     """Use per day against an average working day, shape (5 site types, days)."""
     weekday = (days + 3) % 7
     month = np.array([MONTHS[date_of(int(day)).month - 1] for day in days])
     factors = np.tile(month, (len(WEEKEND), 1))
     factors[:, weekday >= 5] *= np.array(WEEKEND)[:, None]
     for column, day in enumerate(days):
-        depth = holiday_depth(int(day))
+        depth = max(holiday_depth(int(day)), closures.holiday(int(day)) if closures else 0.0)
         factors[:, column] *= 1 - depth * (1 - np.array(HOLIDAY))
     return factors
 

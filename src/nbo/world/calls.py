@@ -7,20 +7,29 @@ import numpy as np
 from nbo.world import catalog
 from nbo.world.calendar import Floats, day_factors, seconds_of_day
 from nbo.world.columns import DAY, NEVER, Ints
+from nbo.world.expectation import BUSY_OUT, SUBSTITUTED
 from nbo.world.life import Life
 from nbo.world.numbers import counterparties
+from nbo.world.tariffs import (
+    COMPLAINT_CALL,
+    DIAL_UP,
+    DIAL_UP_PER_DAY,
+    FAILED_SHARE,
+    INTERNATIONAL,
+    LOCAL,
+    MAX_SECONDS,
+    MEDIAN_SECONDS,
+    NATIONAL,
+    RIVAL_CODE,
+    SALES_CALL,
+    SERVICE_CALL,
+    SPREAD,
+    charges,
+)
 from nbo.world.tuning import Tuning
 
-LOCAL, NATIONAL, HKMT, INTERNATIONAL, RIVAL_CODE, DIAL_UP, SERVICE_CALL, COMPLAINT_CALL, SALES_CALL = range(9)
-"""What a call is. The first four are also destinations; a call to a rival's access code has none
-(beyond the rival's gateway we do not see where it goes)."""
-MEDIAN_SECONDS = np.array([55, 120, 140, 150, 115, 1500, 120, 150, 80])
-SPREAD = 0.95
-FAILED_SHARE = 0.06
-MAX_SECONDS = 4 * 3600
 FADE_TO = 0.25
 """Use on the last day of a traced leaver against before the decision."""
-DIAL_UP_PER_DAY = 1.1
 CONTRACT_IP_SHARE = 0.5
 """Least share of far calls by own IP voice once a contract on it is signed; assumed."""
 
@@ -55,7 +64,7 @@ def active_lines(life: Life, days: Ints) -> np.ndarray:
 def use_factors(life: Life, days: Ints) -> Floats:
     """All use of each account on each day against its normal level, shape (accounts, days)."""
     weeks = life.weeks_of(days)
-    season = day_factors(days)[life.population.site_type]
+    season = day_factors(days, life.schedule)[life.population.site_type]
     span = np.maximum(life.leave - life.decided, 1)
     way = np.clip((days - life.decided[:, None]) / span[:, None], 0, 1)
     fade = 1 - (1 - FADE_TO) * way * life.traced[:, None]
@@ -76,7 +85,8 @@ def draw_calls(life: Life, days: Ints, month: int, tuning: Tuning) -> Calls:
     seconds = day * DAY + seconds_of_day(rng, people.site_type[account])
     duration = np.rint(MEDIAN_SECONDS[what] * np.exp(rng.normal(0, SPREAD, n))).astype(np.int64)
     duration = np.clip(duration, 1, MAX_SECONDS)
-    duration[rng.random(n) < FAILED_SHARE] = 0
+    busy = np.where(outgoing == 0, life.busy[account, life.weeks_of(day)], 0.0)
+    duration[rng.random(n) < FAILED_SHARE + (1 - FAILED_SHARE) * busy] = 0
     network, code = routes(rng, life, account, day, what, outgoing)
     numbers = counterparties(rng, people, account, day, what)
     network = np.where((what <= INTERNATIONAL) & (network == catalog.OWN), numbers.network, network)
@@ -95,7 +105,7 @@ def draw_calls(life: Life, days: Ints, month: int, tuning: Tuning) -> Calls:
         counterparty=np.where(what == SALES_CALL, sales, numbers.number),
         prefix=numbers.prefix,
         duration=duration,
-        charge=charges(what, outgoing, code, duration),
+        charge=charges(what, outgoing, code, duration, life.schedule.long_distance(day)),
     )
 
 
@@ -121,12 +131,14 @@ def ordinary_calls(rng: np.random.Generator, life: Life, days: Ints, factors: Fl
     far = (what > LOCAL) & (outgoing == 1)
     leak = np.where(far, life.leak[account, week], 0.0)
     habit = np.where(far, people.habit[account], 0.0)
-    seen = life.seen[account, week]
+    seen, lost = life.seen[account, week], life.leak[account, week]
     turned = rng.random(len(cell)) < np.where(seen, leak + (1 - leak) * habit, habit)
-    unseen = np.where(
-        seen, 0.0, np.where(far, leak, np.where(outgoing == 0, 0.25 * life.leak[account, week], 0))
+    substituted = np.where(life.substitutes[account, week], SUBSTITUTED * lost, 0.0)
+    unseen = np.select(
+        [seen, far, outgoing == 1], [0.0, leak, substituted], np.maximum(0.25 * lost, substituted)
     )
-    keep = rng.random(len(cell)) >= unseen
+    never_made = np.where(outgoing == 1, BUSY_OUT * life.busy[account, week], 0.0)
+    keep = rng.random(len(cell)) >= 1 - (1 - unseen) * (1 - never_made)
     what = np.where(turned, RIVAL_CODE, what)
     return account[keep], line[keep], day[keep], what[keep], outgoing[keep]
 
@@ -233,21 +245,6 @@ def salesman(life: Life, account: Ints, day: Ints, rng: np.random.Generator) -> 
         return rng.integers(1, 6, len(account))
     near &= (approached[order][safe] == account) & (np.abs(when[order][safe] - day) <= 10)
     return np.where(near, rival[order][safe], rng.integers(1, 6, len(account)))
-
-
-def charges(what: Ints, outgoing: Ints, code: Ints, duration: Ints) -> Ints:
-    """Charge of each call in fen; incoming, failed and service calls are free."""
-    minutes = -(-duration // 60)
-    local = catalog.LOCAL_FIRST + catalog.LOCAL_MINUTE * np.maximum(minutes - 3, 0)
-    far = np.clip(what, 0, 3)
-    by_ip = np.isin(code, (catalog.OWN_IP, catalog.OWN_CARD))
-    rate = np.where(by_ip, np.array(catalog.IP_MINUTE)[far], np.array(catalog.TRUNK_MINUTE)[far])
-    charge = np.select(
-        [what == LOCAL, what <= INTERNATIONAL, what == RIVAL_CODE, what == DIAL_UP],
-        [local, rate * minutes, local, catalog.DIAL_UP_MINUTE * minutes],
-        0,
-    )
-    return np.where((outgoing == 1) & (duration > 0), charge, 0)
 
 
 def pick(calls: Calls, rows: np.ndarray) -> Calls:

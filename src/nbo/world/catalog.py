@@ -144,10 +144,11 @@ SITE_TYPES = ["office_tower", "shop_street", "factory", "business_park", "reside
 ACCOUNT_CLASSES = ["A", "B", "C", "D", "X"]
 KINDS = ["company", "sole_trader", "consumer"]
 CHANNELS = ["account_manager", "call_centre", "agent", "shop", "web", "direct_mail"]
-TREATMENTS = ["none", "retention_call", "growth_plan", "broadband_offer"]
-TREATMENT_PROBS = (0.2, 0.3, 0.3, 0.2)
-"""Randomised: the logged probability of a treatment is exactly this."""
-ARMS = ["control", "test", "test", "test"]
+ARMS = ["policy", "randomised"]
+ATTITUDES = ["optimised_product", "service_first", "over_consuming", "basic_need", "follower"]
+OPTIMISED, SERVICE_FIRST, OVER_CONSUMING, BASIC_NEED, FOLLOWER = range(5)
+AREAS = 4
+"""Exchange areas of a neighbourhood."""
 VOLUNTARY = ["price", "service", "rival_offer", "contract_end", "moved", "customer_request"]
 INVOLUNTARY = ["non_payment", "bankruptcy", "removal", "fraud"]
 INVOLUNTARY_PROBS = (0.7, 0.2, 0.07, 0.03)

@@ -8,6 +8,7 @@ import numpy as np
 
 from nbo.asof import day_of
 from nbo.errors import UsageError
+from nbo.world.scenario import BASE, Scenario, Schedule
 
 CHUNK_ACCOUNTS = 500
 """Accounts simulated together. A chunk has its own streets, towers and random numbers, so an account
@@ -34,6 +35,8 @@ class WorldConfig:
         First day written: the first day of a month from 2000 on (holidays are known to 2030).
     zone : str
         IANA name of the operator's zone; all times written are local.
+    scenario : Scenario
+        What happens to the whole operator; its days must lie within the run.
 
     Raises
     ------
@@ -54,6 +57,7 @@ class WorldConfig:
     seed: int
     start: date = date(2024, 1, 1)
     zone: str = "Asia/Shanghai"
+    scenario: Scenario = BASE
 
     def __post_init__(self) -> None:
         check_whole("accounts", self.accounts, 1, MAX_ACCOUNTS)
@@ -71,6 +75,17 @@ class WorldConfig:
             ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise UsageError(f"zone: expected an IANA zone like Asia/Shanghai, got {self.zone!r}") from None
+        if self.scenario.last_day() >= self.end_day - self.first_day:
+            raise UsageError(
+                f"scenario {self.scenario.name}: expected its events within the run of "
+                f"{self.end_day - self.first_day} days, got one on day {self.scenario.last_day()}",
+                "Simulate more months, or let it begin sooner",
+            )
+
+    @property
+    def schedule(self) -> Schedule:
+        """The scenario's events on the days of this run."""
+        return Schedule(self.scenario, self.first_day)
 
     @property
     def month_starts(self) -> tuple[int, ...]:
@@ -112,6 +127,10 @@ class Chunk:
         """Number of the chunk's first account in the whole world."""
         return self.number * CHUNK_ACCOUNTS
 
-    def random(self, purpose: int, month: int = 0) -> np.random.Generator:
-        """The random stream of one purpose in one month; streams never share numbers."""
-        return np.random.default_rng(np.random.SeedSequence([self.seed, self.number, purpose, month]))
+    def random(self, purpose: int, when: int = 0, luck: int = 0) -> np.random.Generator:
+        """The random stream of one purpose at one time (a month or a week); streams share no numbers.
+
+        Luck 0 is the world that is written; others are worlds that could have been.
+        """
+        words = [self.seed, self.number, purpose, when, luck]
+        return np.random.default_rng(np.random.SeedSequence(words))

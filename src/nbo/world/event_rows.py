@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 
 from nbo.asof import date_of
 from nbo.world import catalog
-from nbo.world.calls import INTERNATIONAL, RIVAL_CODE, SALES_CALL, Calls
+from nbo.world.calls import Calls
 from nbo.world.columns import (
     DAY,
     NEVER,
@@ -21,11 +21,14 @@ from nbo.world.columns import (
     whole,
 )
 from nbo.world.config import WorldConfig
+from nbo.world.contacts import PROB_UNIT
 from nbo.world.life import Life
 from nbo.world.money import FEES, Bills, Payments
 from nbo.world.numbers import PREFIXES
+from nbo.world.offers import CHANNEL_IDS, OFFER_IDS, PLAN_PAYS
 from nbo.world.service import OUTCOMES
 from nbo.world.state_rows import accounts_of, keys
+from nbo.world.tariffs import INTERNATIONAL, RIVAL_CODE, SALES_CALL
 from nbo.world.traffic import SERVICES, Settlements, Usage
 
 DRIVERS = ["quality", "quantity", "price"]
@@ -147,12 +150,12 @@ def contract_rows(life: Life, config: WorldConfig) -> pa.Table:
 
 def main_contracts(life: Life, config: WorldConfig) -> pa.Table:
     rng = life.population.chunk.random(32)
-    account, day, term, planned, plan = life.happenings.columns("contract", 5)
+    account, day, term, planned, plan, base = life.happenings.columns("contract", 6)
     inside = (day < config.end_day) & (day < life.end[account])
-    account, day, term, planned, plan = (x[inside] for x in (account, day, term, planned, plan))
+    account, day, term, planned, plan, base = (x[inside] for x in (account, day, term, planned, plan, base))
     level = np.exp(life.population.worth[account]) * rng.lognormal(0, 0.1, len(account))
-    fee = np.rint(level * 20.0).astype(np.int64) * 100
-    base = np.rint(level * 4.5).astype(np.int64) * 1000
+    agreed = np.array((0.0, *PLAN_PAYS))[plan] * base
+    fee = np.where(plan > 0, np.rint(agreed), np.rint(level * 6.0) * 100).astype(np.int64)
     return pa.table(
         {
             "account_id": accounts_of(life, account),
@@ -191,20 +194,19 @@ def further_contracts(life: Life, config: WorldConfig) -> pa.Table:
 
 
 def contact_rows(life: Life, config: WorldConfig) -> pa.Table:
-    columns = life.happenings.columns("contact", 6)
+    columns = life.happenings.columns("contact", 8)
     inside = (columns[1] >= config.first_day) & (columns[1] < config.end_day)
-    account, day, treatment, channel, outcome, heard = (x[inside] for x in columns)
-    prob = np.array(catalog.TREATMENT_PROBS)[treatment]
+    account, day, offer, channel, outcome, heard, arm, prob = (x[inside] for x in columns)
     return pa.table(
         {
             "contact_id": ids("K", keys(life, np.flatnonzero(inside)), 9),
             "account_id": accounts_of(life, account),
             "event_date": dates(day),
             "known_time": stamps(known_within(life.population.chunk.random(33), day)),
-            "treatment": coded(treatment, catalog.TREATMENTS),
-            "channel": coded(channel, catalog.CHANNELS),
-            "arm": coded(treatment, catalog.ARMS),
-            "logging_prob": pa.array(prob),
+            "treatment": coded(offer, OFFER_IDS),
+            "channel": coded(channel, CHANNEL_IDS),
+            "arm": coded(arm, catalog.ARMS),
+            "logging_prob": pa.array(prob / PROB_UNIT),
             "outcome": coded(outcome, OUTCOMES),
             "outcome_known_date": dates(np.where(heard >= NEVER, NEVER, np.maximum(heard, day + 1))),
         }

@@ -1,20 +1,24 @@
 """The life of a chunk of accounts, week by week: who leaks, who leaves, what happened on the way."""
 
 from collections import defaultdict
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
-from nbo.world import catalog, market, service
+from nbo.world import catalog, contacts, leaving, market, service
 from nbo.world.calendar import Floats
 from nbo.world.columns import NEVER, Bools, Ints
 from nbo.world.config import Chunk, WorldConfig
+from nbo.world.expectation import Habits
 from nbo.world.population import Lines, Orders, Population, draw_lines, draw_population
-from nbo.world.state import WEEK, Happenings, State
+from nbo.world.rivals import SELLS_DATA, draw_field
+from nbo.world.scenario import Schedule
+from nbo.world.state import WEEK, Draw, Forced, Happenings, State
 from nbo.world.takes import Takes, draw_takes
 from nbo.world.tuning import Tuning
 
+KEPT = ("distance", "rival", "seen", "substitutes", "health", "busy")
 BURN_IN_WEEKS = 104
 """Weeks lived before the first written day, so that the run starts with leakers in every stage."""
 
@@ -31,8 +35,10 @@ class Life:
         Leaked share of long distance; log factors of all use and of long distance.
     rival : int array of shape (accounts, weeks)
         Network that the account leaks to.
-    seen : bool array of shape (accounts, weeks)
-        Whether leaked calls pass over our lines (the rival's access code).
+    seen, substitutes : bool array of shape (accounts, weeks)
+        Whether leaked calls pass over our lines (the rival's access code); whether local calls leak too.
+    busy : float array of shape (accounts, weeks)
+        Share of the busiest hour's calls that find all lines taken.
     suspended : int array of shape (accounts,)
         First day of suspension before an end by non-payment.
     line_end, line_reason : int array of shape (lines,)
@@ -42,6 +48,8 @@ class Life:
     """
 
     population: Population
+    habits: Habits
+    schedule: Schedule
     lines: Lines
     orders: Orders
     first_day: int
@@ -50,7 +58,9 @@ class Life:
     distance: Floats
     rival: Ints
     seen: Bools
+    substitutes: Bools
     health: Floats
+    busy: Floats
     decided: Ints
     leave: Ints
     cause: Ints
@@ -73,66 +83,115 @@ class Life:
         return (days - self.first_day) // WEEK
 
 
+@dataclass(frozen=True)
+class Course:
+    """A chunk on its way through the weeks; it can be branched into lives that could have been.
+
+    Parameters
+    ----------
+    state : State
+        As it is this week.
+    orders : Orders
+        Of further telephone lines.
+    first_day : int
+        Day of the first week lived.
+    kept : dict of str to list of array
+        What the traffic will need, by name, an array of shape (accounts,) a week.
+    """
+
+    config: WorldConfig
+    state: State
+    orders: Orders
+    first_day: int
+    kept: dict[str, list[Any]]
+
+    @classmethod
+    def begin(cls, chunk: Chunk, config: WorldConfig, tuning: Tuning) -> "Course":
+        """The chunk at the start of its burn-in."""
+        population = draw_population(chunk, config, tuning)
+        lines, orders = draw_lines(population, config, tuning)
+        rivals = draw_field(chunk.random(3), config, tuning)
+        state = State.at_birth(population, lines, tuning, config.schedule, rivals)
+        first = config.first_day - BURN_IN_WEEKS * WEEK
+        service.sign_first(state, first)
+        return cls(config, state, orders, first, defaultdict(list))
+
+    @property
+    def day(self) -> int:
+        """First day of the next week."""
+        return self.first_day + len(self.kept["leak"]) * WEEK
+
+    def walk(self, until: int) -> None:
+        """Live week by week as long as a week begins before ``until``."""
+        state = self.state
+        while self.day < until:
+            state.day, state.week = self.day, len(self.kept["leak"]) + 1
+            step(state, self.config.first_day)
+            self.kept["leak"].append(state.leak(state.day))
+            self.kept["activity"].append(state.activity + state.business)
+            for name in KEPT:
+                self.kept[name].append(getattr(state, name).copy())
+
+    def branch(self, forced: Forced | None, luck: int = 0) -> "Course":
+        """The same past and a future of its own; see :meth:`State.branch`."""
+        kept = defaultdict(list, {name: list(weeks) for name, weeks in self.kept.items()})
+        return replace(self, state=self.state.branch(forced, luck), kept=kept)
+
+    def life(self, until: int) -> Life:
+        """What became of the chunk by a day; the course must have been walked to it."""
+        state = self.state.copy()
+        matrices = {name: np.stack(weeks, axis=1) for name, weeks in self.kept.items()}
+        end_lines(state)
+        takes, more, ordered = draw_takes(
+            state, self.orders, matrices["activity"], self.config, self.first_day, until
+        )
+        lines, line_end, line_reason = add_lines(state, more)
+        return Life(
+            population=state.population,
+            habits=state.habits,
+            schedule=state.schedule,
+            lines=lines,
+            orders=join_rows(self.orders, ordered),
+            first_day=self.first_day,
+            **matrices,
+            decided=state.decided,
+            leave=state.leave,
+            cause=state.cause,
+            traced=state.traced,
+            gone=state.gone,
+            gone_reason=state.gone_reason,
+            suspended=suspensions(state),
+            line_end=line_end,
+            line_reason=line_reason,
+            data_leaks=state.data_leaks & SELLS_DATA[state.rival - 1],
+            takes=takes,
+            happenings=state.happenings,
+        )
+
+
 def live(chunk: Chunk, config: WorldConfig, tuning: Tuning) -> Life:
     """Simulate a chunk from the burn-in to the last day of the run."""
-    population = draw_population(chunk, config, tuning)
-    lines, orders = draw_lines(population, config, tuning)
-    state = State.at_birth(population, lines, tuning)
-    first = config.first_day - BURN_IN_WEEKS * WEEK
-    weeks = -(-(config.end_day - first) // WEEK)
-    service.sign_first(state, first)
-    matrices = live_weeks(state, config, first, weeks)
-    end_lines(state)
-    takes, more, ordered = draw_takes(state, orders, matrices["activity"], config, first)
-    lines, line_end, line_reason = add_lines(state, more)
-    return Life(
-        population=population,
-        lines=lines,
-        orders=join_rows(orders, ordered),
-        first_day=first,
-        **matrices,
-        decided=state.decided,
-        leave=state.leave,
-        cause=state.cause,
-        traced=state.traced,
-        gone=state.gone,
-        gone_reason=state.gone_reason,
-        suspended=suspensions(state),
-        line_end=line_end,
-        line_reason=line_reason,
-        data_leaks=state.data_leaks,
-        takes=takes,
-        happenings=state.happenings,
-    )
+    course = Course.begin(chunk, config, tuning)
+    course.walk(config.end_day)
+    return course.life(config.end_day)
 
 
-def live_weeks(state: State, config: WorldConfig, first: int, weeks: int) -> dict[str, Any]:
-    """Step through the weeks and keep what the traffic will need, by account and week."""
-    strength, entry = market.draw_entries(state.rng, config)
-    kept: dict[str, list[Any]] = defaultdict(list)
-    for day in range(first, first + weeks * WEEK, WEEK):
-        step(state, day, config.first_day, strength, entry)
-        kept["leak"].append(state.leak(day))
-        kept["activity"].append(state.activity + state.business)
-        for name in ("distance", "rival", "seen", "health"):
-            kept[name].append(getattr(state, name).copy())
-    return {name: np.stack(columns, axis=1) for name, columns in kept.items()}
-
-
-def step(state: State, day: int, first_day: int, strength: Floats, entry: Ints) -> None:
+def step(state: State, first_day: int) -> None:
     """One week of everyone's life."""
+    day = state.day
     service.step_moods(state)
     service.step_tickets(state, day)
     service.step_contracts(state, day)
-    service.step_contacts(state, day)
+    contacts.step_contacts(state)
     service.step_surveys(state, day)
     service.step_office(state, day)
-    market.step_approaches(state, day, strength, entry)
+    neighbours = market.tower_share(state, day)
+    market.step_approaches(state, day, neighbours)
     market.step_returns(state, day)
-    market.step_leaving(state, day, first_day)
-    market.step_involuntary(state, day, first_day)
+    leaving.step_leaving(state, day, first_day, neighbours)
+    leaving.step_involuntary(state, day, first_day)
     if day >= first_day:
-        market.step_parts(state, day)
+        leaving.step_parts(state, day)
 
 
 def suspensions(state: State) -> Ints:
@@ -143,7 +202,8 @@ def suspensions(state: State) -> Ints:
 
 def end_lines(state: State) -> None:
     """End all lines of accounts that leave: some at once, some one by one, the last on the day."""
-    rng, lines, end = state.rng, state.lines, state.end
+    lines, end = state.lines, state.end
+    rng = state.population.chunk.random(Draw.ENDS, 0, state.luck)
     ramp = np.where(rng.random(state.count) < 0.45, 0, rng.integers(8, 60, state.count))
     ramp = np.where(state.traced, ramp, 0)
     early = (rng.random(len(lines.account)) * ramp[lines.account]).astype(np.int64)

@@ -10,8 +10,6 @@ from nbo.world.columns import NEVER, Bools, Ints
 from nbo.world.config import Chunk, WorldConfig
 from nbo.world.tuning import Tuning
 
-AREAS = 4
-"""Exchange areas per chunk."""
 TENURE_DAYS_MEAN = 900
 MAX_TENURE_DAYS = 3650
 BUILDING_TENANTS = (25, 12, 1, 15, 10)
@@ -20,11 +18,18 @@ TRADER_EMPLOYEES = 3
 TRADER_SITES = (0.12, 0.58, 0.0, 0.05, 0.25)
 COMPANY_SITES = (0.38, 0.27, 0.05, 0.24, 0.06)
 MAX_LINES = 150
+MOST_EMPLOYEES = 2000
+HOME = 4
+"""Position of residential among the site types."""
+NEIGHBOURLY = (0, 1)
+"""Towers and shop streets, where tenants talk."""
+FIRST_FOREIGN = 2
+"""Ownerships from here on are foreign."""
 NEW_CUSTOMER_DAYS = 180
 """An account is of class X for so long."""
 ORDER_DAYS = (2, 21)
 """Days from an order to its line, the last excluded."""
-CLASS_WORTH = (45.0, 16.0, 5.0)
+CLASS_WORTH = (150.0, 53.0, 17.0)
 """Worth (calls a day weighted by long distance) from which an account is class A, B, C."""
 
 
@@ -84,6 +89,8 @@ class Population:
     ip_share: Floats
     circle: Ints
     dial_up: Bools
+    attitude: Ints
+    touchiness: Floats
     price_sensitivity: Floats
     attachment: Floats
     satisfaction: Floats
@@ -109,21 +116,26 @@ def draw_population(chunk: Chunk, config: WorldConfig, tuning: Tuning) -> Popula
     industry = rng.choice(len(catalog.INDUSTRIES), n, p=catalog.INDUSTRY_PROBS)
     making = (industry == 3) | (industry == 4)
     log_size = rng.normal(tuning.employees_log_mean, tuning.employees_log_sd, n) + 1.3 * making
-    employees = np.clip(np.rint(np.exp(log_size)), 1, 4000).astype(np.int64)
+    employees = np.clip(np.rint(np.exp(log_size)), 1, MOST_EMPLOYEES).astype(np.int64)
+    person = chunk.random(4).random(n) < tuning.consumer_share
+    employees = np.where(person, 1, employees)
     kind = np.where(employees <= TRADER_EMPLOYEES, 1, 0)
-    site_type = draw_site_types(rng, kind, making, employees)
-    kind = np.where((site_type == 4) & (kind == 1) & (rng.random(n) < 0.5), 2, kind)
+    site_type = np.where(person, HOME, draw_site_types(rng, kind, making, employees))
+    kind = np.where((site_type == HOME) & (kind == 1) & (person | (rng.random(n) < 0.5)), 2, kind)
     area, building = draw_buildings(rng, site_type)
     use = draw_use(rng, employees, kind, industry, tuning)
     join = draw_joins(rng, n, config, tuning)
     tenure_years = np.clip((config.first_day - join) / 365, 0, 10)
     worth = np.log(use.calls_per_day * (1 + 4 * use.destination_shares[:, 1:].sum(axis=1)))
     classes = 3 - np.searchsorted(np.log(CLASS_WORTH[::-1]), worth, side="right")
+    price_sensitivity = rng.normal(0, 1, n)
+    ownership = rng.choice(len(catalog.OWNERSHIPS), n, p=catalog.OWNERSHIP_PROBS)
+    busy = np.log(use.calls_per_day / (tuning.calls_per_line_day * employees**0.72))
     return Population(
         chunk=chunk,
         kind=kind,
         industry=industry,
-        ownership=rng.choice(len(catalog.OWNERSHIPS), n, p=catalog.OWNERSHIP_PROBS),
+        ownership=ownership,
         employees=employees,
         account_class=classes,
         join=join,
@@ -131,7 +143,9 @@ def draw_population(chunk: Chunk, config: WorldConfig, tuning: Tuning) -> Popula
         area=area,
         building=building,
         sites=draw_sites(rng, employees, site_type, area, building),
-        price_sensitivity=rng.normal(0, 1, n),
+        attitude=draw_attitudes(chunk.random(5), employees, ownership, site_type, busy, price_sensitivity),
+        touchiness=chunk.random(6).lognormal(0, 0.5, n),
+        price_sensitivity=price_sensitivity,
         attachment=rng.normal(0, 0.6, n) + 0.5 * (np.log1p(tenure_years) - 0.9),
         satisfaction=rng.normal(0.1, 0.5, n),
         worth=worth,
@@ -139,6 +153,30 @@ def draw_population(chunk: Chunk, config: WorldConfig, tuning: Tuning) -> Popula
         habit_rival=rng.integers(1, 6, n),
         **vars(use),
     )
+
+
+def draw_attitudes(
+    rng: np.random.Generator,
+    employees: Ints,
+    ownership: Ints,
+    site_type: Ints,
+    busy: Floats,
+    price_sensitivity: Floats,
+) -> Ints:
+    """What each account expects of an operator: hidden, but its traits hint at it."""
+    size = np.log(employees) - 1.1
+    pull = np.column_stack(
+        [
+            0.9 * price_sensitivity,
+            0.5 * size + 0.6 * (ownership >= FIRST_FOREIGN),
+            0.9 * busy + 0.3,
+            -0.4 * size - 0.6 * busy + 0.2,
+            0.8 * np.isin(site_type, NEIGHBOURLY),
+        ]
+    )
+    # The largest of utilities with Gumbel noise is a draw from their softmax.
+    attitude: Ints = np.argmax(pull + rng.gumbel(size=pull.shape), axis=1)
+    return attitude
 
 
 @dataclass(frozen=True)
@@ -198,7 +236,7 @@ def draw_buildings(rng: np.random.Generator, site_type: Ints) -> tuple[Ints, Int
         own = np.arange(len(chosen)) if tenants == 1 else rng.integers(0, number, len(chosen))
         building[chosen] = taken + own
         taken += number
-    areas = rng.integers(0, AREAS, taken)
+    areas = rng.integers(0, catalog.AREAS, taken)
     return areas[building], building
 
 
@@ -212,7 +250,7 @@ def draw_sites(
     return Sites(
         account=np.concatenate([np.arange(n), second]),
         site_type=np.concatenate([site_type, rng.choice([0, 1, 3], len(second))]),
-        area=np.concatenate([area, rng.integers(0, AREAS, len(second))]),
+        area=np.concatenate([area, rng.integers(0, catalog.AREAS, len(second))]),
         building=np.concatenate([building, further]),
     )
 

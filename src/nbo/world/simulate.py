@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -13,7 +14,7 @@ from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
 from nbo.asof import date_of
-from nbo.errors import UsageError
+from nbo.errors import StorageError, UsageError
 from nbo.files import staged_folder, told_storage_errors
 from nbo.world import state_rows
 from nbo.world.blocks import LISTS, Block, blocks_of, list_part, write_block, write_csv
@@ -63,13 +64,13 @@ def simulate(
     Parameters
     ----------
     config : WorldConfig
-        Size, length and seed; the same config and tuning give the same bytes.
+        Size, length, seed and scenario; the same config and tuning give the same bytes.
     out : Path
         A folder that is absent or empty; it appears whole or not at all.
     progress : callable
         Told one short line per block of accounts.
     tuning : Tuning
-        How the accounts behave.
+        How the accounts behave; what the scenario says goes before it.
     workers : int
         Processes that simulate, >= 1; they change how long it takes and nothing else. Memory grows
         with them (about 0.5 GiB each), not with the number of accounts.
@@ -89,6 +90,7 @@ def simulate(
     if workers < 1:
         raise UsageError(f"workers: expected 1 or above, got {workers}")
     check_out(out)
+    tuning = config.scenario.tuned(tuning)
     rows: Counter[str] = Counter()
     with staged_folder(out) as stage:
         for block, written in written_blocks(config, tuning, stage, workers):
@@ -129,7 +131,13 @@ def written_blocks(
             if not waiting:
                 return
             block, future = waiting.pop(0)
-            yield block, future.result()
+            try:
+                yield block, future.result()
+            except BrokenProcessPool:
+                raise StorageError(
+                    f"{stage}: a process that simulated was killed, perhaps for want of memory",
+                    "Run again with fewer --workers",
+                ) from None
 
 
 @contextmanager

@@ -1,16 +1,29 @@
 """The hidden state of a chunk of accounts while its life is simulated, and what happened in it."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from enum import IntEnum
 
 import numpy as np
 
+from nbo.world.busy import busy_share
 from nbo.world.calendar import Floats
 from nbo.world.columns import NEVER, Bools, Ints
+from nbo.world.expectation import Habits, Levels
 from nbo.world.population import Lines, Population
+from nbo.world.rivals import Field
+from nbo.world.scenario import Schedule
 from nbo.world.tuning import Tuning
 
 WEEK = 7
+
+
+class Draw(IntEnum):
+    """What a stream of random numbers is for; a week's numbers have one stream for each."""
+
+    BIRTH, MOODS, TICKETS, CONTRACTS, CONTACTS, SURVEYS, OFFICE = range(100, 107)
+    APPROACHES, RETURNS, LEAVING, INVOLUNTARY, PARTS, ENDS = range(107, 113)
+    TAKES, RESIGNING = range(113, 115)
 
 
 class Happenings:
@@ -30,15 +43,45 @@ class Happenings:
             return tuple(np.empty(0, dtype=np.int64) for _ in range(width))
         return tuple(np.concatenate(parts) for parts in zip(*rows, strict=True))
 
+    def branch(self) -> "Happenings":
+        """The same past, with a future of its own."""
+        other = Happenings()
+        other._rows = defaultdict(list, {kind: list(rows) for kind, rows in self._rows.items()})
+        return other
+
+
+@dataclass
+class Forced:
+    """What is done to each account in one week, in place of what the operator would have done.
+
+    Parameters
+    ----------
+    day : int
+        In the week in which it is done.
+    offer, channel : int array of shape (accounts,)
+        Positions in :mod:`nbo.world.offers`; offer -1 = left to the operator.
+    """
+
+    day: int
+    offer: Ints
+    channel: Ints
+
 
 @dataclass
 class State:
-    """What is true of each account this week; arrays of shape (accounts,), changed in place."""
+    """What is true of each account this week; arrays of shape (accounts,), changed in place.
+
+    Every step draws numbers for all accounts, whatever becomes of them, from a stream of its own for
+    the week. So one account's numbers never depend on another's fate, and a life that is lived again
+    with another action meets the same luck.
+    """
 
     population: Population
     lines: Lines
     tuning: Tuning
-    rng: np.random.Generator
+    schedule: Schedule
+    rivals: Field
+    habits: Habits
     line_end: Ints
     line_reason: Ints
     satisfaction: Floats
@@ -46,28 +89,43 @@ class State:
     activity: Floats
     business: Floats
     distance: Floats
+    voice: Ints
+    busy: Floats
     onset: Ints
     ceiling: Floats
     growth_days: Floats
     rival: Ints
     seen: Bools
+    substitutes: Bools
     committed: Bools
     leak_stop: Ints
     contract_end: Ints
     expired_day: Ints
+    plan: Ints
     decided: Ints
     leave: Ints
     cause: Ints
     traced: Bools
     gone: Ints
     gone_reason: Ints
-    treated_until: Ints
-    treated_effect: Floats
+    irritation: Floats
+    load: Floats
+    held_until: Ints
+    held: Floats
     data_leaks: Bools
+    exposures: list[Floats]
+    lived: bool = False
+    luck: int = 0
+    luck_from: int = NEVER
+    day: int = 0
+    week: int = 0
+    forced: Forced | None = None
     happenings: Happenings = field(default_factory=Happenings)
 
     @classmethod
-    def at_birth(cls, population: Population, lines: Lines, tuning: Tuning) -> "State":
+    def at_birth(
+        cls, population: Population, lines: Lines, tuning: Tuning, schedule: Schedule, rivals: Field
+    ) -> "State":
         n = population.count
 
         def never() -> Ints:
@@ -76,12 +134,18 @@ class State:
         def zero() -> Floats:
             return np.zeros(n)
 
-        rng = population.chunk.random(3)
+        def no() -> Bools:
+            return np.zeros(n, dtype=bool)
+
+        rng = population.chunk.random(Draw.BIRTH)
+        voice = np.bincount(lines.account[lines.voice], minlength=n)
         return cls(
             population=population,
             lines=lines,
             tuning=tuning,
-            rng=rng,
+            schedule=schedule,
+            rivals=rivals,
+            habits=Habits.of(population, lines),
             line_end=np.full(len(lines.account), NEVER, dtype=np.int64),
             line_reason=np.full(len(lines.account), -1, dtype=np.int64),
             satisfaction=population.satisfaction.copy(),
@@ -89,25 +153,45 @@ class State:
             activity=zero(),
             business=zero(),
             distance=zero(),
+            voice=voice,
+            busy=busy_share(population.calls_per_day, voice),
             onset=never(),
             ceiling=zero(),
             growth_days=np.ones(n),
             rival=np.ones(n, dtype=np.int64),
-            seen=np.zeros(n, dtype=bool),
-            committed=np.zeros(n, dtype=bool),
+            seen=no(),
+            substitutes=no(),
+            committed=no(),
             leak_stop=never(),
             contract_end=never(),
             expired_day=np.full(n, -NEVER, dtype=np.int64),
+            plan=np.zeros(n, dtype=np.int64),
             decided=never(),
             leave=never(),
             cause=np.full(n, -1, dtype=np.int64),
-            traced=np.zeros(n, dtype=bool),
+            traced=no(),
             gone=never(),
             gone_reason=np.full(n, -1, dtype=np.int64),
-            treated_until=np.full(n, -NEVER, dtype=np.int64),
-            treated_effect=np.ones(n),
+            irritation=zero(),
+            load=zero(),
+            held_until=np.full(n, -NEVER, dtype=np.int64),
+            held=zero(),
             data_leaks=rng.random(n) < 0.5,
+            exposures=[],
         )
+
+    def copy(self) -> "State":
+        """The same state, free to change by itself."""
+        other = replace(self, happenings=self.happenings.branch())
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, np.ndarray):
+                setattr(other, item.name, value.copy())
+        return other
+
+    def branch(self, forced: Forced | None, luck: int) -> "State":
+        """A copy with a future of its own: another action, and other luck if ``luck`` is not 0."""
+        return replace(self.copy(), forced=forced, luck=luck, luck_from=self.day + WEEK, lived=True)
 
     @property
     def count(self) -> int:
@@ -117,6 +201,15 @@ class State:
     def end(self) -> Ints:
         """First day after the account's life."""
         return np.minimum(self.leave, self.gone)
+
+    def random(self, purpose: Draw) -> np.random.Generator:
+        """This week's stream for a purpose; what is drawn from it has the shape of all accounts."""
+        return self.random_on(purpose, self.day)
+
+    def random_on(self, purpose: Draw, day: int) -> np.random.Generator:
+        """The stream for a purpose of the week that begins on a day."""
+        other = self.luck if day >= self.luck_from else 0
+        return self.population.chunk.random(purpose, day, other)
 
     def alive(self, day: int) -> Bools:
         alive: Bools = np.logical_and(self.population.join <= day, day < self.end)
@@ -133,9 +226,36 @@ class State:
         fading = np.clip(1 - (day - self.leak_stop) / 28, 0, 1)
         return self.ceiling * age * fading
 
-    def happens(self, chance: Floats | float, among: Bools) -> Ints:
-        """Accounts to which something of this weekly chance happens."""
-        return np.flatnonzero(among & (self.rng.random(self.count) < chance))
+    def levels(self) -> Levels:
+        """What decides how much is called this week, but for the season."""
+        return Levels(
+            level=np.exp(self.activity + self.business),
+            distance=self.distance,
+            leak=self.leak(self.day),
+            seen=self.seen,
+            substitutes=self.substitutes,
+            busy=self.busy,
+        )
 
-    def some_day(self, day: int, count: int) -> Ints:
-        return day + self.rng.integers(0, WEEK, count)
+    def exposure(self, lost: Bools) -> Floats:
+        """Share of each account's neighbours in the building that are lost to a rival, 0 to 1.
+
+        A life that is lived again sees the neighbours as they were the first time: what is asked is
+        what an action changes for one account, all others being as they are.
+        """
+        if self.lived and self.week < len(self.exposures):
+            return self.exposures[self.week]
+        building = self.population.building
+        others = np.maximum(np.bincount(building)[building] - 1, 1)
+        share: Floats = (np.bincount(building, lost)[building] - lost) / others
+        if not self.lived:
+            self.exposures.append(share)
+        return share
+
+    def happens(self, rng: np.random.Generator, chance: Floats | float, among: Bools) -> Ints:
+        """Accounts to which something of this weekly chance happens."""
+        return np.flatnonzero(among & (rng.random(self.count) < chance))
+
+    def some_day(self, rng: np.random.Generator) -> Ints:
+        """A day of this week for each account, shape (accounts,)."""
+        return self.day + rng.integers(0, WEEK, self.count)

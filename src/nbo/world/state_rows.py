@@ -20,6 +20,7 @@ from nbo.world.columns import (
 from nbo.world.config import WorldConfig
 from nbo.world.life import Life
 from nbo.world.names import MANAGERS, account_names, person_names
+from nbo.world.offers import OFFER_IDS
 from nbo.world.population import NEW_CUSTOMER_DAYS
 
 ROWS_PER_CHUNK = 100_000
@@ -200,9 +201,9 @@ def consent_rows(life: Life, config: WorldConfig) -> pa.Table:
 def promise_rows(life: Life, config: WorldConfig) -> pa.Table:
     """Promises made in accepted contacts; most are kept within 80 days."""
     rng = life.population.chunk.random(25)
-    account, when, treatment, _, outcome, _ = life.happenings.columns("contact", 6)
+    account, when, offer, _, outcome, *_ = life.happenings.columns("contact", 8)
     made = (outcome == 0) & (when >= config.first_day)
-    account, when, treatment = account[made], when[made], treatment[made]
+    account, when, offer = account[made], when[made], offer[made]
     closed = when + rng.integers(10, 80, len(when))
     kept = rng.random(len(when)) < 0.85
     price = rng.integers(80, 400, len(when)) * 100
@@ -214,7 +215,7 @@ def promise_rows(life: Life, config: WorldConfig) -> pa.Table:
             "account_id": accounts_of(life, account[number]),
             "valid_date": dates(day),
             "known_time": stamps(known),
-            "offer": coded(treatment[number], catalog.TREATMENTS),
+            "offer": coded(offer[number], OFFER_IDS),
             "price_amount": money(price[number]),
             "until_date": dates((when + 90)[number]),
             "state": coded(state, ["open", "kept", "withdrawn"]),

@@ -15,8 +15,9 @@ from nbo.world.calendar import Floats
 from nbo.world.columns import NEVER, Bools, Ints
 from nbo.world.config import WorldConfig
 from nbo.world.population import NEW_CUSTOMER_DAYS, ORDER_DAYS, Lines, Orders
-from nbo.world.state import WEEK, Happenings, State
+from nbo.world.state import WEEK, Draw, Happenings, State
 from nbo.world.wants import (
+    COLUMN,
     IS_BROADBAND,
     IS_LINE,
     MONTH_DAYS,
@@ -30,6 +31,8 @@ from nbo.world.wants import (
 NOT_FREE_DAYS = 36
 """Days before an end that the account did not choose in which it takes nothing."""
 OLDEST_DAYS = 900
+ACCEPTED_DAYS = 7
+"""Days from accepting an offered line to its first day."""
 LAPSED_DAYS = 365
 """After a main contract ran out, what hung on it is not held for so long at the start of the run."""
 GROWTH_WEEKS = 8
@@ -54,7 +57,7 @@ class MainContracts:
 
     @classmethod
     def of(cls, happenings: Happenings) -> "MainContracts":
-        account, day, term, planned, _ = happenings.columns("contract", 5)
+        account, day, term, planned, _, _ = happenings.columns("contract", 6)
         order = np.lexsort((day, account))
         return cls(account[order], day[order], term[order], planned[order])
 
@@ -122,8 +125,6 @@ class Desk:
     held: Bools
     since: Ints
     until: Ints
-    rng: np.random.Generator
-    resigning: np.random.Generator
     log: Happenings = field(default_factory=Happenings)
 
     @classmethod
@@ -141,8 +142,6 @@ class Desk:
             held=held,
             since=np.full(shape, NEVER),
             until=np.full(shape, NEVER),
-            rng=people.chunk.random(42),
-            resigning=people.chunk.random(43),
         )
 
     def on_sale(self, day: int) -> Bools:
@@ -229,14 +228,14 @@ def step_lapses(desk: Desk, day: int) -> None:
 
 def step_takes(desk: Desk, day: int, growth: Floats) -> None:
     """At most one product a week: the chance is that of any, the choice goes by the rates."""
-    state, tuning, rng = desk.state, desk.state.tuning, desk.rng
+    state, tuning = desk.state, desk.state.tuning
     n = state.count
     rates = monthly_rates(desk.appetite, desk.held, growth, desk.classes(day), desk.on_sale(day), tuning)
     reach = rates.cumsum(axis=1)
     new = np.where(day < state.population.join + NEW_CUSTOMER_DAYS, tuning.take_when_new, 1.0)
     chance = 1 - np.exp(-reach[:, -1] * new * WEEK / MONTH_DAYS)
     free = (state.population.join <= day) & (day + WEEK <= state.decided) & (day + NOT_FREE_DAYS < state.gone)
-    draws, picks, late, waits, done = rng.random((5, n))
+    draws, picks, late, waits, done = state.random_on(Draw.TAKES, day).random((5, n))
     account = np.flatnonzero(free & (draws < chance))
     want = (reach[account] <= (picks[account] * reach[account, -1])[:, None]).sum(axis=1)
     when = day + (late[account] * WEEK).astype(np.int64)
@@ -257,15 +256,36 @@ def step_resigning(desk: Desk, day: int) -> None:
     row = row[last]
     account = main.account[row]
     due = desk.held[account] & (desk.until[account] < NEVER) & (desk.since[account] < main.day[row, None])
-    due &= desk.resigning.random(due.shape) < desk.state.tuning.resign_share
+    due &= (
+        desk.state.random_on(Draw.RESIGNING, day).random(desk.held.shape)[account]
+        < desk.state.tuning.resign_share
+    )
     which, want = np.nonzero(due)
     row, account = row[which], account[which]
     desk.log.add("signed", account, WANTED[want], main.day[row], main.term[row], main.planned[row])
     desk.until[account, want] = main.planned[row]
 
 
+def step_accepted(desk: Desk, day: int) -> None:
+    """What was accepted in this week's contacts is signed for, and comes some days later if it is a line."""
+    account, when, product = desk.state.happenings.columns("accepted", 3)
+    now = (when >= day) & (when < day + WEEK)
+    account, when, product = account[now], when[now], product[now]
+    column = np.array([COLUMN.get(catalog.PRODUCT_IDS[one], -1) for one in product], dtype=np.int64)
+    fresh = (column < 0) | ~desk.held[account, column]
+    account, when, product, column = account[fresh], when[fresh], product[fresh], column[fresh]
+    closed = when + ACCEPTED_DAYS
+    lines = (column < 0) | IS_LINE[column]
+    comes = closed + 1 < desk.state.end[account]
+    desk.log.add(
+        "order", account[lines], product[lines], when[lines], closed[lines], comes[lines].astype(np.int64)
+    )
+    signs = (column >= 0) & (~lines | comes)
+    desk.sign(account[signs], column[signs], when[signs])
+
+
 def draw_takes(
-    state: State, orders: Orders, activity: Floats, config: WorldConfig, first: int
+    state: State, orders: Orders, activity: Floats, config: WorldConfig, first: int, until: int
 ) -> tuple[Takes, Lines, Orders]:
     """What is held and taken over the run, the lines of it, and the orders of those lines.
 
@@ -277,13 +297,16 @@ def draw_takes(
         Of telephone lines.
     activity : float array of shape (accounts, weeks)
         Log use; the first week begins on ``first``.
+    until : int
+        First day on which nothing is taken any more.
     """
     desk = Desk.open(state, config)
     first_holdings(desk)
-    days = np.arange(config.first_day, config.end_day, WEEK)
+    days = np.arange(config.first_day, until, WEEK)
     growth = growing(orders, activity, days, first)
     for week, day in enumerate(days.tolist()):
         step_lapses(desk, day)
+        step_accepted(desk, day)
         step_takes(desk, day, growth[:, week])
         step_resigning(desk, day)
     close(desk)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from nbo.world import catalog
-from nbo.world.calls import DIAL_UP, RIVAL_CODE, SALES_CALL, Calls, active_lines, data_leak, use_factors
+from nbo.world.calls import Calls, active_lines, data_leak, use_factors
 from nbo.world.columns import DAY, Ints, known_within
 from nbo.world.life import Life
+from nbo.world.tariffs import DIAL_UP, RIVAL_CODE, SALES_CALL
 
 SETTLEMENT_FEN_PER_MINUTE = 6
 RIVAL_USERS = 25

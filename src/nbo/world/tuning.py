@@ -4,7 +4,11 @@ Rates per week are hazards of a 7-day step. ``assumed`` numbers were set so that
 ``docs/world.md`` hold; none was estimated from a real operator.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+NOT_NEGATIVE = ("_per_week", "_per_month", "_per_line_day", "_median", "_sd", "_rate", "_months")
+"""Ends of the names of numbers that cannot be below 0."""
 
 
 @dataclass(frozen=True)
@@ -12,14 +16,16 @@ class Tuning:
     """The knobs of the demo operator; all assumed unless ``docs/world.md`` names a source."""
 
     # Size: employees are log-normal; lines and calls follow.
+    consumer_share: float = 0.0
     employees_log_mean: float = 1.1
     employees_log_sd: float = 1.6
-    calls_per_line_day: float = 0.72
+    calls_per_line_day: float = 2.4
     join_per_month: float = 0.006
 
     # Rivals: who is approached, who bites.
-    approach_per_week: float = 0.0135
+    approach_per_week: float = 0.0185
     approach_by_worth: float = 0.35
+    usual_worth: float = 2.7
     approach_by_pressure: float = 0.9
     approach_by_tower: float = 2.0
     bite_bias: float = -1.25
@@ -27,33 +33,46 @@ class Tuning:
     bite_by_satisfaction: float = 0.7
     bite_by_attachment: float = 0.6
     bite_lock: float = 0.8
+    bite_by_tariff: float = 2.0
     onset_days_median: float = 24.0
     growth_days_median: float = 60.0
-    seen_share: float = 0.7
+    seen_share: float = 0.75
     committed_share: float = 0.6
+    substitution_share: float = 0.5
     leak_stop_per_week: float = 0.018
     habit_share: float = 0.08
+    war_pull: float = 2.0
+    war_bite: float = 1.5
+    entry_strength: float = 1.2
 
     # Leaving: components of the weekly hazard.
-    leave_without_trace: float = 0.00042
-    leave_by_leak: float = 0.1
+    leave_without_trace: float = 0.0003
+    leave_by_leak: float = 0.08
     leave_by_service: float = 0.00017
     leave_after_contract: float = 0.006
+    leave_by_contact: float = 0.012
+    leave_by_neighbours: float = 0.004
     leave_locked_factor: float = 0.35
-    lead_days_median: float = 48.0
+    lead_days_median: float = 55.0
     cancel_intent_share: float = 0.2
     involuntary_per_week: float = 0.00035
     part_end_leaking: float = 0.012
     part_end_other: float = 0.0006
 
     # Service life.
+    mood_by_busy: float = 2.0
     fault_per_week: float = 0.006
     outage_per_week: float = 0.012
     complaint_per_week: float = 0.004
     dispute_per_week: float = 0.0008
     request_per_week: float = 0.004
     survey_per_week: float = 0.004
-    contact_per_week: float = 0.012
+    contact_per_week: float = 0.010
+    contact_random_per_week: float = 0.003
+    contact_follows_risk: float = 0.8
+    contact_effect: float = 1.0
+    contact_harm: float = 1.0
+    fatigue: float = 0.5
     opt_out_per_week: float = 0.0008
     manager_change_per_week: float = 0.004
     order_per_month: float = 0.006
@@ -80,6 +99,34 @@ class Tuning:
 
     # Lateness of records.
     late_call_share: float = 0.02
+
+    def changed(self, changes: Mapping[str, float]) -> "Tuning":
+        """These numbers with some changed, each known and possible; whole numbers stay whole.
+
+        Raises
+        ------
+        ValueError
+            A name that is unknown, a share outside 0 to 1, a negative rate.
+
+        Examples
+        --------
+        >>> TUNING.changed({"seen_share": 0.5}).seen_share
+        0.5
+        >>> TUNING.changed({"seen_share": 1.5})
+        Traceback (most recent call last):
+        ValueError: tuning.seen_share: expected a share from 0 to 1, got 1.5
+        """
+        known = {field.name: field.type for field in fields(Tuning)}
+        for name, value in changes.items():
+            if name not in known:
+                raise ValueError(f"tuning.{name}: no such number; see docs/world.md")
+            if known[name] is int and not isinstance(value, int):
+                raise ValueError(f"tuning.{name}: expected a whole number, got {value}")
+            if name.endswith("_share") and not 0 <= value <= 1:
+                raise ValueError(f"tuning.{name}: expected a share from 0 to 1, got {value}")
+            if name.endswith(NOT_NEGATIVE) and value < 0:
+                raise ValueError(f"tuning.{name}: expected 0 or above, got {value}")
+        return replace(self, **changes)  # type: ignore[arg-type]
 
 
 TUNING = Tuning()

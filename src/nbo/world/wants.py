@@ -19,6 +19,8 @@ from nbo.world.population import Lines, Population
 from nbo.world.tuning import Tuning
 
 MONTH_DAYS = 30.4
+USUAL_CALLS = 3.3
+"""Calls a day of a small account."""
 NEW_CLASS = catalog.ACCOUNT_CLASSES.index("X")
 
 
@@ -137,7 +139,7 @@ def traits(people: Population, lines: Lines) -> dict[str, Floats]:
         "card": (people.ip_share > 0) & people.card,
         "size": np.clip((np.log(people.employees) - 1.1) / 1.5, -1, 3),
         "lines": np.log(np.maximum(np.bincount(lines.account[lines.voice], minlength=people.count), 1)),
-        "calls": np.clip(np.log(people.calls_per_day), -2, 4),
+        "calls": np.clip(np.log(people.calls_per_day / USUAL_CALLS), -2, 4),
         "incoming": (people.in_share - 0.46) / 0.13,
         "far": (1 - shares[:, 0] - 0.33) / 0.2,
         "hkmt": np.clip(shares[:, 2] / 0.03 - 1, -1, 3),

@@ -10,10 +10,11 @@ from nbo.asof import day_of
 from nbo.world import TUNING, Tuning, WorldConfig
 from nbo.world import catalog as cat
 from nbo.world.calendar import SPRING_FESTIVALS, day_factors, holiday_depth, seconds_of_day
-from nbo.world.calls import RIVAL_CODE, SALES_CALL, charges, draw_calls
+from nbo.world.calls import draw_calls
 from nbo.world.columns import NEVER, dates, ids, money
 from nbo.world.life import Life, live
 from nbo.world.numbers import mix
+from nbo.world.tariffs import RIVAL_CODE, SALES_CALL, charges
 
 CONFIG = WorldConfig(accounts=500, months=8, seed=5)
 
@@ -53,7 +54,13 @@ def test_with_rivals_their_code_is_dialled_and_their_sales_lines_ring(life: Life
 
 def test_nobody_leaves_when_no_cause_is_at_work() -> None:
     calm = replace(
-        TUNING, leave_without_trace=0.0, leave_by_leak=0.0, leave_by_service=0.0, leave_after_contract=0.0
+        TUNING,
+        leave_without_trace=0.0,
+        leave_by_leak=0.0,
+        leave_by_service=0.0,
+        leave_after_contract=0.0,
+        leave_by_contact=0.0,
+        leave_by_neighbours=0.0,
     )
     assert (one_life(calm).leave == NEVER).all()
 

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -130,7 +131,10 @@ def test_money_is_exact_decimals(raw: Raw) -> None:
 
 
 def test_a_bill_is_the_charges_of_its_month_and_fees(raw: Raw) -> None:
-    calls, bills = raw("calls"), raw("bills")
+    planned = pc.unique(raw("contracts").filter(pc.is_valid(raw("contracts")["plan_kind"]))["account_id"])
+    calls, bills = (
+        raw(name).filter(pc.invert(pc.is_in(raw(name)["account_id"], planned))) for name in ("calls", "bills")
+    )
     january = calls.filter(pc.equal(pc.month(calls["event_time"]), 1))
     far = january.filter(pc.is_in(january["destination"], pa.array(["national", "hkmt", "international"])))
     charged = pc.sum(far["charge_amount"]).as_py()
@@ -173,12 +177,17 @@ def test_calls_to_a_rivals_code_name_the_rival_and_no_destination(raw: Raw) -> N
     assert to_rival["destination"].null_count == to_rival["counterparty_id"].null_count == to_rival.num_rows
 
 
-def test_logging_prob_is_the_share_of_each_treatment_by_design(raw: Raw) -> None:
+def test_a_contact_tells_what_was_done_and_how_likely_it_was(raw: Raw) -> None:
     contacts = raw("contacts")
-    pairs = contacts.group_by(["treatment", "logging_prob"]).aggregate([]).to_pylist()
-    assert sum(row["logging_prob"] for row in pairs) == pytest.approx(1.0)
-    control = contacts.filter(pc.equal(contacts["arm"], "control"))
-    assert control["outcome"].null_count == control.num_rows > 0
+    assert set(pc.unique(contacts["arm"]).to_pylist()) == {"policy", "randomised"}
+    nothing = pc.equal(contacts["treatment"], "none")
+    for column in ("channel", "outcome", "outcome_known_date"):
+        assert pc.all(pc.equal(pc.is_null(contacts[column]), nothing)).as_py(), column
+    random = contacts.filter(pc.equal(contacts["arm"], "randomised"))
+    ways = pc.divide(1.0, random["logging_prob"]).to_numpy()
+    channels = np.where(pc.equal(random["treatment"], "none").to_numpy(zero_copy_only=False), 1, 5)
+    offers = ways / channels
+    assert np.allclose(offers, np.rint(offers), atol=1e-6) and offers.min() >= 6 and offers.max() <= 12
 
 
 def test_the_mapping_extends_the_canonical_layout(small_world: Path) -> None:

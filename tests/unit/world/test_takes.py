@@ -9,17 +9,18 @@ import pytest
 
 from nbo.world import TUNING, Tuning, WorldConfig
 from nbo.world import catalog as cat
-from nbo.world.calls import DIAL_UP, draw_calls
+from nbo.world.calls import draw_calls
 from nbo.world.columns import NEVER
 from nbo.world.life import Life, live
 from nbo.world.money import bill, service_fees
 from nbo.world.population import NEW_CUSTOMER_DAYS
 from nbo.world.state import Happenings
 from nbo.world.takes import MainContracts, Spells, Takes
+from nbo.world.tariffs import DIAL_UP
 from nbo.world.wants import CLASS_ALLOWED, COLUMN, IS_BROADBAND, NEEDS, SITE_ALLOWED, WANTED, monthly_rates
 
 CONFIG = WorldConfig(accounts=500, months=8, seed=5)
-EAGER = replace(TUNING, take_rate=3.0)
+EAGER = replace(TUNING, take_rate=3.0, contact_per_week=0.0, contact_random_per_week=0.0)
 LAUNCH = CONFIG.month_starts[TUNING.newcomer_month - 1]
 EVERYTHING = np.ones(len(WANTED), dtype=bool)
 
@@ -281,7 +282,7 @@ def test_takes_do_not_depend_on_other_chunks_or_on_chance_twice() -> None:
 
 def test_of_several_main_contracts_the_newest_in_force_counts() -> None:
     happenings = Happenings()
-    rows = [(1, 100, 12, 465, 0), (1, 300, 24, 1030, 1), (2, 50, 6, 232, 0)]
+    rows = [(1, 100, 12, 465, 0, 0), (1, 300, 24, 1030, 1, 9), (2, 50, 6, 232, 0, 0)]
     happenings.add("contract", *(np.array(column) for column in zip(*rows, strict=True)))
     accounts = np.array([0, 1, 1, 1, 1, 2, 2])
     days = np.array([200, 99, 299, 300, 1031, 232, 233])
