@@ -43,6 +43,16 @@ BREAKINGS = {
     ),
     "evaluation imports lightgbm": ("src/nbo/evaluation", "import lightgbm", "Only nbo.bundle"),
     "a model imports implicit": ("src/nbo/models", "import implicit", "Only nbo.models.peers imports"),
+    "a policy knows the truth": (
+        "src/nbo/decisions",
+        "from nbo.world.truth import potential_outcomes",
+        "Nothing that learns, decides or serves imports the truth",
+    ),
+    "training knows the truth": (
+        "training",
+        "import nbo.world.truth",
+        "Nothing that learns, decides or serves imports the truth",
+    ),
     "a bundle is pickled": ("src/nbo/bundle", "from pickle import loads", "Nothing imports pickle"),
 }
 

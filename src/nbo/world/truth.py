@@ -115,21 +115,21 @@ def potential_outcomes(
     horizon_days: int = HORIZON_DAYS,
     tuning: Tuning = TUNING,
 ) -> Outcomes:
-    """What becomes of every account that is active on a day, under each action.
+    """What becomes of every account that can be contacted on a day, under each action.
 
     Parameters
     ----------
     config, tuning
         Of the simulated operator, as they were given to :func:`nbo.world.simulate`.
     as_of : int
-        Day on which the action is taken (in the week of the simulation that holds it), within the run.
+        Day of the run in whose week of the simulation the action is taken; counting begins with that week.
     actions : sequence of Action
     lucks : sequence of int
         Numbers of the random futures whose mean is taken, the same ones for every action. 0 is the
         world that was written: under the action that was truly taken, the outcome is what the tables
         show. Many others give the expected outcome given all that is true of the account.
     horizon_days : int
-        Days over which leaving and margin are counted, >= 1; it may reach beyond the run.
+        Days from ``as_of`` to which leaving and margin are counted, >= 1; it may reach beyond the run.
 
     Returns
     -------
@@ -172,7 +172,7 @@ def chunk_outcomes(
     before = course_before(chunk, config, tuning, as_of, end)
     state = before.state.copy()
     state.day = before.day
-    who = np.flatnonzero(state.free(as_of))
+    who = np.flatnonzero(state.free(before.day))
     allowed = may_offer(state)
     shape = (len(who), len(actions))
     may, accepts, leaves, margin = np.empty(shape, bool), np.empty(shape), np.empty(shape), np.empty(shape)
@@ -183,7 +183,7 @@ def chunk_outcomes(
         left, earned = [], []
         for life in lives_under(before, Forced(as_of, offer, channel), lucks, end):
             left.append((life.leave[who] < np.minimum(end, life.gone[who])).astype(np.float64))
-            earned.append(expected_margin(life, as_of, end)[who] / 100)
+            earned.append(expected_margin(life, before.day, end)[who] / 100)
         leaves[:, column], margin[:, column] = np.mean(left, axis=0), np.mean(earned, axis=0)
     names = np.array(account_ids(chunk.first_account + who).to_pylist())
     return names, may, accepts, leaves, margin
