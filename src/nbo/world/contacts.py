@@ -35,7 +35,7 @@ from nbo.world.offers import (
 )
 from nbo.world.rivals import MINUTE
 from nbo.world.service import ACCEPTED, NO_ANSWER, NOT_REACHED, REFUSED, sigmoid, sign
-from nbo.world.state import Draw, State
+from nbo.world.state import WEEK, Draw, State
 
 __all__ = ["POLICY", "RANDOMISED", "acceptance", "may_offer", "step_contacts"]
 
@@ -194,8 +194,10 @@ def chosen_actions(state: State, sense: Floats, uniform: Floats) -> Choice:
     risk = np.exp(tuning.contact_follows_risk * np.clip(sense, -2, 2))
     worth = np.exp(0.3 * np.clip(state.population.worth - tuning.usual_worth, -2, 3))
     among = state.free(state.day)
-    by_policy = among & (uniform[0] < tuning.contact_per_week * risk * worth)
-    at_random = among & ~by_policy & (uniform[1] < tuning.contact_random_per_week)
+    at_random = among & (
+        uniform[1] < max(tuning.contact_random_per_week, state.schedule.pilot(state.day, WEEK))
+    )
+    by_policy = among & ~at_random & (uniform[0] < tuning.contact_per_week * risk * worth)
     allowed = may_offer(state)
     even = allowed / allowed.sum(axis=1, keepdims=True)
     offers = np.where(at_random[:, None], even, policy_probs(state, allowed, sense))
@@ -205,7 +207,7 @@ def chosen_actions(state: State, sense: Floats, uniform: Floats) -> Choice:
     contacted = by_policy | at_random
     arm = np.where(at_random, RANDOMISED, POLICY)
     forced = state.forced
-    if forced is not None and state.day <= forced.day < state.day + 7:
+    if forced is not None and state.day <= forced.day < state.day + WEEK:
         told = forced.offer >= 0
         offer, channel = np.where(told, forced.offer, offer), np.where(told, forced.channel, channel)
         contacted = np.where(told, among & (forced.offer > NOTHING), contacted)

@@ -68,6 +68,13 @@ class TariffChange(Strict):
     long_distance: float = Field(gt=0, le=10)
 
 
+class Pilot(Strict):
+    """A randomised trial: in one week this share of the accounts meets an action drawn at random."""
+
+    on_day: int = Field(ge=0)
+    share: float = Field(gt=0, le=1)
+
+
 class DataFault(Strict):
     """Something goes wrong with the files, not with the operator.
 
@@ -94,6 +101,7 @@ class Scenario(Strict):
     outages: tuple[Outage, ...] = Field(default=(), strict=False)
     holidays: tuple[Holiday, ...] = Field(default=(), strict=False)
     tariff_changes: tuple[TariffChange, ...] = Field(default=(), strict=False)
+    pilots: tuple[Pilot, ...] = Field(default=(), strict=False)
     data_faults: tuple[DataFault, ...] = Field(default=(), strict=False)
     name: str = ""
 
@@ -115,6 +123,7 @@ class Scenario(Strict):
         spells: tuple[Spell, ...] = (*self.price_wars, *self.outages, *self.holidays)
         days = [spell.from_day for spell in spells] + [entry.from_day for entry in self.entries]
         days += [change.from_day for change in self.tariff_changes]
+        days += [pilot.on_day for pilot in self.pilots]
         return max(days + [fault.day for fault in self.data_faults], default=0)
 
 
@@ -153,6 +162,11 @@ class Schedule:
         for outage in self.scenario.outages:
             areas[outage.area] |= any(self._on(outage, each) for each in range(day, day + days))
         return areas
+
+    def pilot(self, day: int, days: int) -> float:
+        """Share of the accounts in a randomised trial on one of some days."""
+        within = [p.share for p in self.scenario.pilots if 0 <= self.first_day + p.on_day - day < days]
+        return max(within, default=0.0)
 
     def holiday(self, day: int) -> float:
         """How far the scenario makes a day a holiday, 0 to 1."""
