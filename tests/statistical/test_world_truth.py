@@ -18,7 +18,7 @@ from nbo.world.life import Life, live
 from nbo.world.offers import CHANNELS, NOTHING, OFFERS
 from nbo.world.scenario import Pilot
 from nbo.world.state import Forced
-from nbo.world.truth import course_before, lives_under
+from nbo.world.truth import course_before, life_under
 
 SEEDS = range(20)
 DRAWS = 4
@@ -96,14 +96,14 @@ def chunk_rows(config: WorldConfig, place: int, as_of: int, end: int) -> tuple[n
     n = state.count
     rng = np.random.default_rng([config.seed, place])
     nothing = Forced(as_of, np.full(n, NOTHING), np.zeros(n, dtype=np.int64))
-    none = left(next(lives_under(before, nothing, (0,), end)), end)
+    none = left(life_under(before, nothing, 0, end), end)
     chance = np.zeros(n)
     for _ in range(DRAWS):
         picked = (rng.random((n, len(OFFERS))) * (allowed & (np.arange(len(OFFERS)) > NOTHING))).argmax(
             axis=1
         )
         forced = Forced(as_of, picked, rng.integers(0, len(CHANNELS), n))
-        chance += left(next(lives_under(before, forced, (0,), end)), end) / DRAWS
+        chance += left(life_under(before, forced, 0, end), end) / DRAWS
     observed = left(life, end)[account]
     return observed, offer > NOTHING, none[account], chance[account], allowed.sum(axis=1)[account]
 

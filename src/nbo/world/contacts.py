@@ -35,9 +35,9 @@ from nbo.world.offers import (
 )
 from nbo.world.rivals import MINUTE
 from nbo.world.service import ACCEPTED, NO_ANSWER, NOT_REACHED, REFUSED, sigmoid, sign
-from nbo.world.state import WEEK, Draw, State
+from nbo.world.state import WEEK, Draw, Forced, State
 
-__all__ = ["POLICY", "RANDOMISED", "acceptance", "may_offer", "step_contacts"]
+__all__ = ["POLICY", "RANDOMISED", "accept_if_reached", "acceptance", "may_offer", "step_contacts"]
 
 POLICY, RANDOMISED = range(2)
 IRRITATION_FADES = 0.9
@@ -141,9 +141,10 @@ def acceptance(state: State, offer: Ints, channel: Ints) -> Floats:
 
 
 def accept_if_reached(state: State, offer: Ints, channel: Ints) -> Floats:
+    """The same for an account that has noticed the offer."""
     people, leak = state.population, state.leak(state.day)
     plan = PLAN[offer] > 0
-    need = np.where(plan, 1.4 * (leak > 0.1) + 0.3 * people.price_sensitivity, 0.0)
+    need = np.where(plan, 2.0 * (leak > 0.1) + 0.3 * people.price_sensitivity, 0.0)
     need = need + np.where(BROADBAND[PRODUCT[offer]] & (PRODUCT[offer] >= 0), 1.2 * people.dial_up, 0.0)
     need = need + np.where(PRODUCT[offer] == catalog.PSTN, 5.0 * state.busy, 0.0)
     need = need + 0.4 * np.clip(state.satisfaction, -1.5, 1.5)
@@ -165,6 +166,10 @@ def step_contacts(state: State) -> None:
     everyone[:, account] = offer, channel
     reached = (uniform[4] < REACH[np.maximum(everyone[1], 0)])[account] & (offer > NOTHING)
     accepts = reached & (uniform[5] < accept_if_reached(state, *everyone))[account]
+    forced = forced_now(state)
+    if forced is not None and forced.answer is not None:
+        told = (forced.offer >= 0)[account] & (offer > NOTHING)
+        reached, accepts = reached | told, np.where(told, forced.answer, accepts)
     silent = uniform[6][account] < 0.25
     said = np.select([accepts, ~reached, silent], [ACCEPTED, NOT_REACHED, NO_ANSWER], default=REFUSED)
     said = np.where(offer == NOTHING, -1, said)
@@ -206,14 +211,20 @@ def chosen_actions(state: State, sense: Floats, uniform: Floats) -> Choice:
     prob = offers[everyone, offer] * np.where(offer == NOTHING, 1.0, channels[everyone, channel])
     contacted = by_policy | at_random
     arm = np.where(at_random, RANDOMISED, POLICY)
-    forced = state.forced
-    if forced is not None and state.day <= forced.day < state.day + WEEK:
+    forced = forced_now(state)
+    if forced is not None:
         told = forced.offer >= 0
         offer, channel = np.where(told, forced.offer, offer), np.where(told, forced.channel, channel)
         contacted = np.where(told, among & (forced.offer > NOTHING), contacted)
         arm, prob = np.where(told, RANDOMISED, arm), np.where(told, 1.0, prob)
     account = np.flatnonzero(contacted)
     return Choice(account, offer[account], channel[account], arm[account], prob[account])
+
+
+def forced_now(state: State) -> Forced | None:
+    """What is forced this week, if anything."""
+    forced = state.forced
+    return forced if forced is not None and state.day <= forced.day < state.day + WEEK else None
 
 
 def drawn(probs: Floats, uniform: Floats) -> Ints:

@@ -62,11 +62,11 @@ class Offer:
 # fmt: off
 OFFERS = (
     Offer("none"),
-    Offer("growth_plan_a", (-0.9, -2.0, -0.5, -3.0, -1.4), (0.9, 0.3, 1.2, 0.1, 0.6), 365,
+    Offer("growth_plan_a", (-0.9, -2.0, -0.5, -3.0, -1.4), (1.8, 0.5, 2.2, 0.2, 1.2), 365,
           pull_back=0.75, mood=0.1, plan=1, usual=0.3),
-    Offer("growth_plan_b", (-0.6, -1.8, -0.6, -2.4, -1.2), (1.0, 0.3, 1.0, 0.2, 0.7), 365,
+    Offer("growth_plan_b", (-0.6, -1.8, -0.6, -2.4, -1.2), (1.9, 0.5, 1.9, 0.3, 1.3), 365,
           pull_back=0.7, mood=0.1, plan=2, usual=0.5),
-    Offer("growth_plan_c", (-0.3, -1.6, -0.8, -1.7, -1.0), (0.9, 0.3, 0.8, 0.5, 0.7), 365,
+    Offer("growth_plan_c", (-0.3, -1.6, -0.8, -1.7, -1.0), (1.7, 0.5, 1.5, 0.8, 1.3), 365,
           pull_back=0.6, mood=0.1, plan=3, usual=0.3),
     Offer("business_adsl_6m", (-2.4, -2.4, -2.0, -3.4, -2.2), (0.3, 0.3, 0.4, 0.1, 0.3), 180,
           cost=30_000, product="business_adsl", usual=-0.5),
@@ -80,9 +80,9 @@ OFFERS = (
           cost=5_000, product="toll_free_800", usual=-1.0),
     Offer("leased_line", (-3.4, -2.6, -3.2, -4.5, -3.4), (0.3, 0.5, 0.3, 0.0, 0.3), 365,
           cost=80_000, product="leased", usual=-1.2),
-    Offer("loyalty_gift", (0.9, 0.0, 0.6, 0.7, 1.1), (0.25, 0.1, 0.15, 0.1, 0.35), 120,
+    Offer("loyalty_gift", (0.9, 0.0, 0.6, 0.7, 1.1), (0.5, 0.2, 0.3, 0.2, 0.7), 180,
           cost=20_000, mood=0.05, usual=0.6),
-    Offer("care_call", (0.0, 1.2, 0.0, -0.5, 0.3), (0.1, 1.1, 0.3, 0.2, 0.2), 120,
+    Offer("care_call", (0.0, 1.2, 0.0, -0.5, 0.3), (0.2, 2.0, 0.5, 0.3, 0.4), 240,
           cost=3_000, mood=0.45, sells=False, usual=0.2),
 )
 # fmt: on
@@ -127,7 +127,7 @@ CHANNELS = (
     Channel("web", reach=0.20, odds=-2.2, cost=20, intrusion=0.03),
 )
 CHANNEL_IDS = [channel.name for channel in CHANNELS]
-TOUCHY = np.array([0.3, 0.9, 0.4, 1.8, 0.2])
+TOUCHY = np.array([0.2, 0.7, 0.25, 1.8, 0.15])
 """How much a contact irritates, by attitude: who needs little is best left alone."""
 
 

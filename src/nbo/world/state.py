@@ -60,11 +60,14 @@ class Forced:
         In the week in which it is done.
     offer, channel : int array of shape (accounts,)
         Positions in :mod:`nbo.world.offers`; offer -1 = left to the operator.
+    answer : bool or None
+        Whether all of them are reached and accept, or are reached and refuse; None = as luck has it.
     """
 
     day: int
     offer: Ints
     channel: Ints
+    answer: bool | None = None
 
 
 @dataclass

@@ -4,7 +4,7 @@ Only tests and benchmarks read it. No feature, model or policy may import this m
 and a test see to it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +13,13 @@ import pyarrow as pa
 from nbo.errors import UsageError
 from nbo.world import catalog
 from nbo.world.calendar import Floats
-from nbo.world.columns import account_ids
+from nbo.world.columns import Ints, account_ids
 from nbo.world.config import Chunk, WorldConfig
-from nbo.world.contacts import acceptance, may_offer
+from nbo.world.contacts import accept_if_reached, acceptance, may_offer
 from nbo.world.expectation import MONTH_DAYS
 from nbo.world.life import Course, Life
 from nbo.world.margins import expected_margin, expected_use, levels_of
-from nbo.world.offers import CHANNEL_IDS, NOTHING, OFFER_IDS
+from nbo.world.offers import CHANNEL_COST, CHANNEL_IDS, NOTHING, OFFER_IDS, REACH, SELLS
 from nbo.world.rivals import MINUTE
 from nbo.world.state import WEEK, Forced
 from nbo.world.tuning import TUNING, Tuning
@@ -27,6 +27,7 @@ from nbo.world.tuning import TUNING, Tuning
 __all__ = ["NOTHING_DONE", "Action", "Outcomes", "potential_outcomes", "wallets"]
 
 HORIZON_DAYS = 365
+ANY_SALE = int(np.flatnonzero(SELLS)[1])
 
 
 @dataclass(frozen=True)
@@ -169,24 +170,69 @@ def chunk_outcomes(
 ) -> tuple[np.ndarray, ...]:
     """The parts of :class:`Outcomes` of one neighbourhood."""
     end = as_of + horizon_days
-    before = course_before(chunk, config, tuning, as_of, end)
-    state = before.state.copy()
-    state.day = before.day
-    who = np.flatnonzero(state.free(before.day))
-    allowed = may_offer(state)
-    shape = (len(who), len(actions))
-    may, accepts, leaves, margin = np.empty(shape, bool), np.empty(shape), np.empty(shape), np.empty(shape)
-    for column, action in enumerate(actions):
-        offer, channel = (np.full(state.count, place) for place in action.places)
-        may[:, column] = allowed[who, offer[who]]
-        accepts[:, column] = acceptance(state, offer, channel)[who]
-        left, earned = [], []
-        for life in lives_under(before, Forced(as_of, offer, channel), lucks, end):
-            left.append((life.leave[who] < np.minimum(end, life.gone[who])).astype(np.float64))
-            earned.append(expected_margin(life, before.day, end)[who] / 100)
-        leaves[:, column], margin[:, column] = np.mean(left, axis=0), np.mean(earned, axis=0)
+    futures = Futures(course_before(chunk, config, tuning, as_of, end), as_of, end)
+    state = futures.state
+    who = np.flatnonzero(state.free(state.day))
+    allowed = may_offer(state)[who]
+    may = np.column_stack([allowed[:, action.places[0]] for action in actions])
+    accepts = np.column_stack([acceptance(state, *futures.places(action))[who] for action in actions])
+    found = np.array([[futures.under(action, luck) for luck in lucks] for action in actions])
+    leaves, margin = found.mean(axis=1)[..., who].transpose(1, 2, 0)
     names = np.array(account_ids(chunk.first_account + who).to_pylist())
-    return names, may, accepts, leaves, margin
+    return names, may, accepts, leaves, margin / 100
+
+
+class Futures:
+    """What becomes of a chunk under each action and luck, each way of going on lived once.
+
+    Parameters
+    ----------
+    before : Course
+        Just before the week of the action.
+    as_of, end : int
+        Day of the action, first day that is not counted.
+    """
+
+    def __init__(self, before: Course, as_of: int, end: int) -> None:
+        self._before, self._as_of, self._end = before, as_of, end
+        self.state = before.state.copy()
+        self.state.day = before.day
+        self._lived: dict[tuple[int, int, bool | None, int], Floats] = {}
+
+    def places(self, action: Action) -> tuple[Ints, Ints]:
+        """An action's offer and channel for every account, each of shape (accounts,)."""
+        offer, channel = action.places
+        return np.full(self.state.count, offer), np.full(self.state.count, channel)
+
+    def under(self, action: Action, luck: int) -> Floats:
+        """Whether each account has left, and its margin in fen, shape (2, accounts).
+
+        Under the luck that was written an account answers as it did. Under any other it is reached and
+        accepts in part, by its true chances: the mean over its answers has no noise of its own.
+        """
+        offer, channel = action.places
+        if offer == NOTHING or luck == 0:
+            return self._outcome(offer, channel, None, luck)
+        left_alone = self._outcome(NOTHING, 0, None, luck).copy()
+        left_alone[1] -= CHANNEL_COST[channel]
+        # Refusing is the same whatever was refused, but for whether it was felt as selling.
+        refused = self._outcome(ANY_SALE if SELLS[offer] else offer, channel, False, luck)
+        accepted = self._outcome(offer, channel, True, luck)
+        reach = REACH[channel]
+        accept = accept_if_reached(self.state, *self.places(action))
+        outcome: Floats = (1 - reach) * left_alone + reach * ((1 - accept) * refused + accept * accepted)
+        return outcome
+
+    def _outcome(self, offer: int, channel: int, answer: bool | None, luck: int) -> Floats:
+        key = (offer, channel, answer, luck)
+        if key not in self._lived:
+            n = self.state.count
+            forced = Forced(self._as_of, np.full(n, offer), np.full(n, channel), answer)
+            life = life_under(self._before, forced, luck, self._end)
+            left = life.leave < np.minimum(self._end, life.gone)
+            margin = expected_margin(life, self._before.day, self._end)
+            self._lived[key] = np.stack([left.astype(np.float64), margin])
+        return self._lived[key]
 
 
 def course_before(chunk: Chunk, config: WorldConfig, tuning: Tuning, as_of: int, end: int) -> Course:
@@ -198,12 +244,11 @@ def course_before(chunk: Chunk, config: WorldConfig, tuning: Tuning, as_of: int,
     return before
 
 
-def lives_under(before: Course, forced: Forced, lucks: Sequence[int], end: int) -> Iterator[Life]:
-    """The lives that follow from an action, one for each luck."""
-    for luck in lucks:
-        course = before.branch(forced, luck)
-        course.walk(end)
-        yield course.life(end)
+def life_under(before: Course, forced: Forced, luck: int, end: int) -> Life:
+    """The life that follows from an action under a luck."""
+    course = before.branch(forced, luck)
+    course.walk(end)
+    return course.life(end)
 
 
 def wallets(config: WorldConfig, as_of: int, *, tuning: Tuning = TUNING) -> pa.Table:

@@ -50,10 +50,10 @@ class Tuning:
     leave_by_leak: float = 0.08
     leave_by_service: float = 0.00017
     leave_after_contract: float = 0.006
-    leave_by_contact: float = 0.012
+    leave_by_contact: float = 0.006
     leave_by_neighbours: float = 0.004
     leave_locked_factor: float = 0.35
-    lead_days_median: float = 55.0
+    lead_days_median: float = 60.0
     cancel_intent_share: float = 0.2
     involuntary_per_week: float = 0.00035
     part_end_leaking: float = 0.012
@@ -93,9 +93,9 @@ class Tuning:
     newcomer_month: int = 6
 
     # Noise in use: autoregressive log factors and steps of business.
-    activity_sd: float = 0.09
+    activity_sd: float = 0.08
     distance_sd: float = 0.10
-    business_step_per_week: float = 0.003
+    business_step_per_week: float = 0.0022
 
     # Lateness of records.
     late_call_share: float = 0.02
