@@ -13,7 +13,7 @@ ARGS ?=
 # Test processes; 0 = none beside this one.
 WORKERS ?= auto
 
-.PHONY: help demo test check lint types contracts coverage bench-features bench-recommendations bench-next-product bench-real bench-real-ablation bench-publish mutants lock clean environment
+.PHONY: help demo test check lint types contracts coverage bench-features bench-recommendations bench-next-product bench-real bench-real-ablation bench-world bench-publish mutants lock clean environment
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS="	" read -r name text; do printf '  %-20s %s\n' "$$name" "$$text"; done
@@ -61,6 +61,9 @@ bench-real: environment ## measure the churn learner against its peers on public
 
 bench-real-ablation: environment ## measure what each ingredient of the churn learner is worth (writes runs/bench)
 	@$(PYTHON) benchmarks/real_ablation.py $(ARGS)
+
+bench-world: environment ## measure the simulated operator: speed, memory, realism, difficulty (writes runs/bench; ARGS=--quick)
+	@$(PYTHON) benchmarks/world.py $(ARGS)
 
 bench-publish: environment ## move the marked tables of runs/bench into docs/benchmarks.md
 	@$(PYTHON) tools/publish_benchmarks.py

@@ -13,7 +13,7 @@ from nbo.cli.answers import AsOfText, Json, StoreDir, WorkspaceDir, answer, prog
 from nbo.errors import UsageError
 from nbo.features import CompiledFeatures, compile_features, find_feature
 from nbo.features.build import build_features, feature_rows
-from nbo.files import told_storage_errors
+from nbo.files import told_storage_errors, write_atomic
 from nbo.keys import bundle_key
 from nbo.models.churn import listed
 from nbo.offers.reading import catalog_problems, read_catalog
@@ -72,6 +72,9 @@ def simulate(
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 1,
     scenario: Annotated[str, typer.Option(help="A scenario by its name, or a TOML file.")] = "base",
     workers: Annotated[int | None, typer.Option(help="Processes; by default one a processor.")] = None,
+    description: Annotated[
+        bool, typer.Option("--describe", help="Also write OUT.html: figures and pictures of what was made.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make the raw tables of a demo operator.
@@ -86,7 +89,31 @@ def simulate(
         config, out, progress, workers=len(os.sched_getaffinity(0)) if workers is None else workers
     )
     rows = [{"table": name, "rows": count} for name, count in summary.rows.items()]
-    answer({"out": str(out), "rows": summary.rows}, table_lines(["table", "rows"], rows), as_json=as_json)
+    result, lines = {"out": str(out), "rows": summary.rows}, table_lines(["table", "rows"], rows)
+    if description:
+        more, told = described(out, f"{config.scenario.name}: {config.scenario.description}")
+        result, lines = {**result, **more}, [*lines, "", *told]
+    answer(result, lines, as_json=as_json)
+
+
+def described(out: Path, words: str) -> tuple[dict[str, Any], list[str]]:
+    """The page about what was simulated, written beside it; its figures as a result and as lines."""
+    from nbo.world.describe import describe
+
+    page = out.with_name(f"{out.name}.html")
+    html, readings = describe(out, words)
+    write_atomic(page, html)
+    figures = [
+        {
+            "figure": reading.measure.words,
+            "measured": None if reading.value is None else f"{reading.value:,.4g}",
+            "aimed at": f"{reading.measure.low:,g} to {reading.measure.high:,g}",
+            "met": "yes" if reading.met else "no",
+        }
+        for reading in readings
+    ]
+    lines = [*table_lines(["figure", "measured", "aimed at", "met"], figures), f"pictures: {page}"]
+    return {"page": str(page), "figures": figures}, lines
 
 
 @check.callback()
