@@ -30,6 +30,7 @@ FEW_CALLS_MANY_LEAVERS = replace(
     leave_by_service=0.003,
     cancel_intent_share=0.8,
     complaint_per_week=0.01,
+    take_rate=1.3,
 )
 CONFIG = """
 seed = 1

@@ -66,9 +66,11 @@ def curve_svg(
 
     Parameters
     ----------
-    name, title, below, beside : str
+    name, title : str
         As for :func:`columns_svg`.
     points : sequence of (float, float)
+    below, beside : str
+        As for :func:`columns_svg`.
     even : bool
         Whether to draw the diagonal of equal shares beside it.
 

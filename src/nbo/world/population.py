@@ -114,14 +114,7 @@ def draw_population(chunk: Chunk, config: WorldConfig, tuning: Tuning) -> Popula
     rng = chunk.random(1)
     n = chunk.accounts
     industry = rng.choice(len(catalog.INDUSTRIES), n, p=catalog.INDUSTRY_PROBS)
-    making = (industry == 3) | (industry == 4)
-    log_size = rng.normal(tuning.employees_log_mean, tuning.employees_log_sd, n) + 1.3 * making
-    employees = np.clip(np.rint(np.exp(log_size)), 1, MOST_EMPLOYEES).astype(np.int64)
-    person = chunk.random(4).random(n) < tuning.consumer_share
-    employees = np.where(person, 1, employees)
-    kind = np.where(employees <= TRADER_EMPLOYEES, 1, 0)
-    site_type = np.where(person, HOME, draw_site_types(rng, kind, making, employees))
-    kind = np.where((site_type == HOME) & (kind == 1) & (person | (rng.random(n) < 0.5)), 2, kind)
+    employees, kind, site_type = draw_kinds(rng, chunk, industry, tuning)
     area, building = draw_buildings(rng, site_type)
     use = draw_use(rng, employees, kind, industry, tuning)
     join = draw_joins(rng, n, config, tuning)
@@ -153,6 +146,22 @@ def draw_population(chunk: Chunk, config: WorldConfig, tuning: Tuning) -> Popula
         habit_rival=rng.integers(1, 6, n),
         **vars(use),
     )
+
+
+def draw_kinds(
+    rng: np.random.Generator, chunk: Chunk, industry: Ints, tuning: Tuning
+) -> tuple[Ints, Ints, Ints]:
+    """Employees, kind (company, sole trader, consumer) and type of the main site of each account."""
+    n = len(industry)
+    making = (industry == 3) | (industry == 4)
+    log_size = rng.normal(tuning.employees_log_mean, tuning.employees_log_sd, n) + 1.3 * making
+    employees = np.clip(np.rint(np.exp(log_size)), 1, MOST_EMPLOYEES).astype(np.int64)
+    person = chunk.random(4).random(n) < tuning.consumer_share
+    employees = np.where(person, 1, employees)
+    kind = np.where(employees <= TRADER_EMPLOYEES, 1, 0)
+    site_type = np.where(person, HOME, draw_site_types(rng, kind, making, employees))
+    kind = np.where((site_type == HOME) & (kind == 1) & (person | (rng.random(n) < 0.5)), 2, kind)
+    return employees, kind, site_type
 
 
 def draw_attitudes(

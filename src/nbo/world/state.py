@@ -1,8 +1,10 @@
 """The hidden state of a chunk of accounts while its life is simulated, and what happened in it."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +26,21 @@ class Draw(IntEnum):
     BIRTH, MOODS, TICKETS, CONTRACTS, CONTACTS, SURVEYS, OFFICE = range(100, 107)
     APPROACHES, RETURNS, LEAVING, INVOLUNTARY, PARTS, ENDS = range(107, 113)
     TAKES, RESIGNING = range(113, 115)
+
+
+WHOLE_AT_BIRTH: Mapping[int, tuple[str, ...]] = {
+    NEVER: ("onset", "leak_stop", "contract_end", "decided", "leave", "gone"),
+    -NEVER: ("expired_day", "held_until"),
+    -1: ("cause", "gone_reason"),
+    0: ("plan",),
+    1: ("rival",),
+}
+"""Whole numbers that fields of :class:`State` begin with."""
+REAL_AT_BIRTH: Mapping[float, tuple[str, ...]] = {
+    0.0: ("activity", "business", "distance", "ceiling", "irritation", "load", "held"),
+    1.0: ("growth_days",),
+}
+NOT_YET = ("seen", "substitutes", "committed", "traced")
 
 
 class Happenings:
@@ -129,19 +146,11 @@ class State:
     def at_birth(
         cls, population: Population, lines: Lines, tuning: Tuning, schedule: Schedule, rivals: Field
     ) -> "State":
-        n = population.count
-
-        def never() -> Ints:
-            return np.full(n, NEVER, dtype=np.int64)
-
-        def zero() -> Floats:
-            return np.zeros(n)
-
-        def no() -> Bools:
-            return np.zeros(n, dtype=bool)
-
-        rng = population.chunk.random(Draw.BIRTH)
+        n, rng = population.count, population.chunk.random(Draw.BIRTH)
         voice = np.bincount(lines.account[lines.voice], minlength=n)
+        begun = (*WHOLE_AT_BIRTH.items(), *REAL_AT_BIRTH.items())
+        blank: dict[str, Any] = {name: np.full(n, value) for value, names in begun for name in names}
+        blank |= {name: np.zeros(n, dtype=bool) for name in NOT_YET}
         return cls(
             population=population,
             lines=lines,
@@ -149,38 +158,15 @@ class State:
             schedule=schedule,
             rivals=rivals,
             habits=Habits.of(population, lines),
-            line_end=np.full(len(lines.account), NEVER, dtype=np.int64),
-            line_reason=np.full(len(lines.account), -1, dtype=np.int64),
+            line_end=np.full(len(lines.account), NEVER),
+            line_reason=np.full(len(lines.account), -1),
             satisfaction=population.satisfaction.copy(),
             health=rng.normal(0, 0.8, n),
-            activity=zero(),
-            business=zero(),
-            distance=zero(),
             voice=voice,
             busy=busy_share(population.calls_per_day, voice),
-            onset=never(),
-            ceiling=zero(),
-            growth_days=np.ones(n),
-            rival=np.ones(n, dtype=np.int64),
-            seen=no(),
-            substitutes=no(),
-            committed=no(),
-            leak_stop=never(),
-            contract_end=never(),
-            expired_day=np.full(n, -NEVER, dtype=np.int64),
-            plan=np.zeros(n, dtype=np.int64),
-            decided=never(),
-            leave=never(),
-            cause=np.full(n, -1, dtype=np.int64),
-            traced=no(),
-            gone=never(),
-            gone_reason=np.full(n, -1, dtype=np.int64),
-            irritation=zero(),
-            load=zero(),
-            held_until=np.full(n, -NEVER, dtype=np.int64),
-            held=zero(),
             data_leaks=rng.random(n) < 0.5,
             exposures=[],
+            **blank,
         )
 
     def copy(self) -> "State":

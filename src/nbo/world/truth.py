@@ -120,8 +120,8 @@ def potential_outcomes(
 
     Parameters
     ----------
-    config, tuning
-        Of the simulated operator, as they were given to :func:`nbo.world.simulate`.
+    config : WorldConfig
+        Of the simulated operator, as it was given to :func:`nbo.world.simulate`.
     as_of : int
         Day of the run in whose week of the simulation the action is taken; counting begins with that week.
     actions : sequence of Action
@@ -131,6 +131,8 @@ def potential_outcomes(
         show. Many others give the expected outcome given all that is true of the account.
     horizon_days : int
         Days from ``as_of`` to which leaving and margin are counted, >= 1; it may reach beyond the run.
+    tuning : Tuning
+        As it was given to the simulation.
 
     Returns
     -------
