@@ -5,7 +5,7 @@ and a test see to it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,7 @@ from nbo.world.margins import expected_margin, expected_use, levels_of
 from nbo.world.offers import CHANNEL_COST, CHANNEL_IDS, NOTHING, OFFER_IDS, REACH, SELLS
 from nbo.world.rivals import MINUTE
 from nbo.world.state import WEEK, Forced
+from nbo.world.tariffs import NATIONAL
 from nbo.world.tuning import TUNING, Tuning
 
 __all__ = ["NOTHING_DONE", "Action", "Outcomes", "potential_outcomes", "wallets"]
@@ -254,13 +255,18 @@ def life_under(before: Course, forced: Forced, luck: int, end: int) -> Life:
 
 
 def wallets(config: WorldConfig, as_of: int, *, tuning: Tuning = TUNING) -> pa.Table:
-    """What each active account spends a month with us and with rivals, by family, on a day.
+    """What each active account spends a month with us and with a rival, by family, on a day.
 
     Returns
     -------
     pyarrow.Table
-        ``account_id``, ``family``, ``own_amount`` (CNY at our prices), ``rival_amount`` (CNY at the
-        rival's), ``rival`` (network or null), ``wallet_share`` (own part of both; null where both are 0).
+        ``account_id``, ``family``, ``own_amount`` (CNY at our list prices), ``leak_at_own_tariff_amount``
+        (what leaked would cost with us), ``rival_amount`` (what it costs with the rival), ``rival``
+        (network or null), ``wallet_share`` (own part of own and rival amount; null where both are 0).
+
+    Notes
+    -----
+    A rival's long distance has its own minute; its local calls and dial-up are taken to cost what ours do.
     """
     tables = []
     for chunk in config.chunks:
@@ -271,29 +277,32 @@ def wallets(config: WorldConfig, as_of: int, *, tuning: Tuning = TUNING) -> pa.T
 
 
 def chunk_wallets(life: Life, as_of: int) -> pa.Table:
+    """The wallets of one neighbourhood."""
     days = np.arange(as_of, as_of + 1)
     week = int(life.weeks_of(days)[0])
     who = np.flatnonzero((life.population.join <= as_of) & (as_of < life.end))
-    own = expected_use(life, days)[who] * MONTH_DAYS / 100
-    minute = MINUTE[life.rival[:, week] - 1].astype(np.float64)
-    lost = life.habits.leaked_amount(levels_of(life, days), minute)[who] / 100
-    rival = np.zeros_like(own)
-    rival[:, catalog.BILL_FAMILIES.index("long_distance")] = lost
-    leaks = life.leak[who, week] > 0
-    names = np.array(catalog.NETWORK_IDS, dtype=object)[life.rival[who, week]]
-    names[~leaks] = None
-    width = len(catalog.BILL_FAMILIES)
+    now = levels_of(life, days)
+    here = now.dials > 0
+    loyal = replace(now, leak=np.zeros(life.population.count), dials=here.astype(np.float64))
+    leaked = np.maximum(life.habits.amounts(loyal) - life.habits.amounts(now), 0) * MONTH_DAYS
+    rival = leaked.copy()
+    minute = MINUTE[life.rival[:, week] - 1] / catalog.TRUNK_MINUTE[NATIONAL]
+    rival[:, catalog.BILL_FAMILIES.index("long_distance")] *= minute
+    own = expected_use(life, days) * MONTH_DAYS
+    names = np.array(catalog.NETWORK_IDS, dtype=object)[life.rival[:, week]]
+    names[life.leak[:, week] <= 0] = None
     both = own + rival
     share = np.divide(own, both, out=np.full(own.shape, np.nan), where=both > 0)
+    width = len(catalog.BILL_FAMILIES)
+    ids = account_ids(life.population.chunk.first_account + who).to_pylist()
     return pa.table(
         {
-            "account_id": np.repeat(
-                account_ids(life.population.chunk.first_account + who).to_pylist(), width
-            ),
+            "account_id": np.repeat(ids, width),
             "family": list(catalog.BILL_FAMILIES) * len(who),
-            "own_amount": own.ravel(),
-            "rival_amount": rival.ravel(),
-            "rival": pa.array(np.repeat(names, width).tolist(), pa.string()),
-            "wallet_share": pa.array(share.ravel(), from_pandas=True),
+            "own_amount": own[who].ravel() / 100,
+            "leak_at_own_tariff_amount": leaked[who].ravel() / 100,
+            "rival_amount": rival[who].ravel() / 100,
+            "rival": pa.array(np.repeat(names[who], width).tolist(), pa.string()),
+            "wallet_share": pa.array(share[who].ravel(), from_pandas=True),
         }
     )

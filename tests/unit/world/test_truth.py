@@ -125,6 +125,13 @@ def test_wallets_hold_what_leaked() -> None:
     far = table.filter(pc.equal(table["family"], "long_distance"))
     lost, named = far["rival_amount"].to_numpy(), far["rival"].is_valid().to_numpy()
     assert named.sum() > 20 and (lost[named] >= 0).all() and not lost[~named].any()
+    ours = far["leak_at_own_tariff_amount"].to_numpy()
+    assert (ours >= lost).all() and (ours[named] > lost[named]).sum() > 10
+    near = table.filter(pc.equal(table["family"], "voice"))
+    substituted = near["rival"].to_pylist()
+    assert {
+        name for name, amount in zip(substituted, near["rival_amount"].to_pylist(), strict=True) if amount
+    } == {"mobile"}
     share = far["wallet_share"].drop_null().to_numpy()
     assert ((share >= 0) & (share <= 1)).all() and (share < 0.9).sum() > 10
 
