@@ -1,6 +1,5 @@
 """Commands on data: init, simulate, check, tables, features."""
 
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,13 +80,11 @@ def simulate(
 
     Example: nbo simulate --accounts 500 --months 10 --seed 1 --out runs/raw
     """
-    from nbo.world import WorldConfig, read_scenario
+    from nbo.world import WorldConfig, processors, read_scenario
     from nbo.world import simulate as simulate_world
 
     config = WorldConfig(accounts=accounts, months=months, seed=seed, scenario=read_scenario(scenario))
-    summary = simulate_world(
-        config, out, progress, workers=len(os.sched_getaffinity(0)) if workers is None else workers
-    )
+    summary = simulate_world(config, out, progress, workers=processors() if workers is None else workers)
     rows = [{"table": name, "rows": count} for name, count in summary.rows.items()]
     result, lines = {"out": str(out), "rows": summary.rows}, table_lines(["table", "rows"], rows)
     if description:

@@ -29,7 +29,7 @@ from nbo.tables.mapping import load_mapping
 from nbo.tables.store import Store
 from nbo.tracking import open_tracking
 from nbo.workspace import Workspace
-from nbo.world import WorldConfig, simulate
+from nbo.world import WorldConfig, processors, simulate
 
 OWNED = ".nbo-demo"
 STAGES = 7
@@ -42,7 +42,8 @@ def run_demo(place: Workspace, out: Path, *, accounts: int, months: int, seed: i
         claim(out)
         started = time.monotonic()
         with stage(1, f"simulate {accounts:,} accounts over {months} months"):
-            simulate(WorldConfig(accounts=accounts, months=months, seed=seed), out / "raw", progress)
+            config = WorldConfig(accounts=accounts, months=months, seed=seed)
+            simulate(config, out / "raw", progress, workers=processors())
         with stage(2, "check the tables and write the store"):
             report = check_tables(
                 out / "raw",

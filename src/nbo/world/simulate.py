@@ -106,6 +106,13 @@ def simulate(
     return WorldSummary(folder=out, rows=ordered, first_day=config.first_day, end_day=config.end_day)
 
 
+def processors() -> int:
+    """Processors that this process may use, at least 1."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def check_out(out: Path) -> None:
     with told_storage_errors(out):
         if out.exists() and not out.is_dir():

@@ -282,8 +282,8 @@ def chunk_wallets(life: Life, as_of: int) -> pa.Table:
     week = int(life.weeks_of(days)[0])
     who = np.flatnonzero((life.population.join <= as_of) & (as_of < life.end))
     now = levels_of(life, days)
-    here = now.dials > 0
-    loyal = replace(now, leak=np.zeros(life.population.count), dials=here.astype(np.float64))
+    dials = (np.asarray(now.dials) > 0).astype(np.float64)
+    loyal = replace(now, leak=np.zeros(life.population.count), dials=dials)
     leaked = np.maximum(life.habits.amounts(loyal) - life.habits.amounts(now), 0) * MONTH_DAYS
     rival = leaked.copy()
     minute = MINUTE[life.rival[:, week] - 1] / catalog.TRUNK_MINUTE[NATIONAL]
