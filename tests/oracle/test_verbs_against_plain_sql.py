@@ -90,6 +90,45 @@ CASES: Sequence[Case] = [
         0,
     ),
     Case(
+        out.distinct("counterparty_id", over=days(30)).new(),
+        "calls_out_counterparty_id_distinct_30d_new",
+        "SELECT account_id, count(DISTINCT counterparty_id) FROM calls a WHERE S AND event_day >= T - 30 AND "
+        "direction = 'out' AND NOT EXISTS (SELECT 1 FROM calls b WHERE b.account_id = a.account_id AND "
+        "b.counterparty_id = a.counterparty_id AND b.direction = 'out' AND b.known_day <= T AND "
+        "b.event_day < T - 30 AND b.event_day >= T - 60) GROUP BY 1",
+        0,
+    ),
+    Case(
+        calls.distinct("counterparty_id", over=days(20)).lost(),
+        "calls_counterparty_id_distinct_20d_lost",
+        "SELECT account_id, count(DISTINCT counterparty_id) FROM calls a WHERE S AND event_day < T - 20 AND "
+        "event_day >= T - 40 AND NOT EXISTS (SELECT 1 FROM calls b WHERE b.account_id = a.account_id AND "
+        "b.counterparty_id = a.counterparty_id AND b.known_day <= T AND b.event_day >= T - 20 AND "
+        "b.event_day < T) GROUP BY 1",
+        0,
+    ),
+    Case(
+        out.distinct("counterparty_id", over=days(30)).kept(),
+        "calls_out_counterparty_id_distinct_30d_kept",
+        "SELECT account_id, sum(now * before) / count(*) FROM (SELECT account_id, counterparty_id, "
+        "max(CASE WHEN event_day >= T - 30 THEN 1.0 ELSE 0.0 END) AS now, "
+        "max(CASE WHEN event_day < T - 30 THEN 1.0 ELSE 0.0 END) AS before FROM calls WHERE S AND "
+        "event_day >= T - 60 AND direction = 'out' AND counterparty_id IS NOT NULL GROUP BY 1, 2) GROUP BY 1",
+    ),
+    Case(
+        out.concentration("counterparty_id", over=days(90)),
+        "calls_out_counterparty_id_concentration_90d",
+        "SELECT account_id, sum(n * n) / (sum(n) * sum(n)) FROM (SELECT account_id, counterparty_id, "
+        "CAST(count(*) AS DOUBLE) AS n FROM calls WHERE S AND event_day >= T - 90 AND direction = 'out' AND "
+        "counterparty_id IS NOT NULL GROUP BY 1, 2) GROUP BY 1",
+    ),
+    Case(
+        calls.top_share("counterparty_id", over=days(30)),
+        "calls_counterparty_id_top_share_30d",
+        "SELECT account_id, max(n) / sum(n) FROM (SELECT account_id, counterparty_id, CAST(count(*) AS DOUBLE) "
+        "AS n FROM calls WHERE S AND event_day >= T - 30 AND counterparty_id IS NOT NULL GROUP BY 1, 2) GROUP BY 1",
+    ),
+    Case(
         calls.where(counterparty="rival").sum("minutes", over=days(90)).share_of(calls),
         "calls_rival_minutes_sum_90d_share_of_all",
         f"SELECT account_id, coalesce(sum(duration_seconds) FILTER (WHERE {RIVAL}), 0) / sum(duration_seconds)"

@@ -86,8 +86,8 @@ def feature_name(feature: Feature) -> str:
     if verb == "days_since":
         return f"{leaf_name(leaf)}_days_since_{leaf.which}_{window_name(leaf)}"
     base = f"{leaf_name(leaf)}_{feature.inner or verb}_{window_name(leaf)}"
-    if verb == "trend":
-        return f"{base}_trend"
+    if verb in ("trend", "new", "lost", "kept"):
+        return f"{base}_{verb}"
     if verb == "share" and feature.other is not None:
         whole = [item.name for item in feature.other.conditions] or ["all"]
         prefix = [] if feature.other.source == leaf.source else [feature.other.source]

@@ -22,6 +22,11 @@ from nbo.tables.contract import Column, Table
 
 Aggregate = Literal["count", "present", "sum", "max", "min"]
 """count: rows; present: rows that have the column; sum, max, min: of the column."""
+Tally = Literal["seen", "new", "lost", "kept", "rows", "most", "squares"]
+"""What is told of a column's values in a window: how many were seen; how many of them were not seen in as
+long before, and the other way round, and in both; rows that have a value, rows of the most frequent
+one, and the sum of the squares of the rows of each."""
+TURNOVER = ("new", "lost", "kept")
 
 ROLL_UP = {"count": "sum", "present": "sum", "sum": "sum", "max": "max", "min": "min"}
 ACCOUNTS = "$accounts"
@@ -40,7 +45,7 @@ class TablePlan:
     conditions: dict[str, int] = field(default_factory=dict)
     partials: dict[tuple[Aggregate, str | None, int], int] = field(default_factory=dict)
     totals: dict[tuple[int, int], int] = field(default_factory=dict)
-    distincts: dict[str, dict[tuple[int, int], int]] = field(default_factory=dict)
+    tallies: dict[str, dict[tuple[int, int, Tally], int]] = field(default_factory=dict)
     state_totals: dict[tuple[Aggregate, str | None, str], int] = field(default_factory=dict)
     newest: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -65,14 +70,14 @@ class Plan:
         partial = number_of(plan.partials, (aggregate, stored, number_of(plan.conditions, condition)))
         return f"{leaf.source}_totals.r{number_of(plan.totals, (partial, length))}"
 
-    def distinct(self, leaf: Leaf) -> str:
-        """Reference to the exact number of different values of the leaf's column."""
+    def tally(self, leaf: Leaf, tally: Tally = "seen") -> str:
+        """Reference to an exact number about the different values of the leaf's column, null without rows."""
         if leaf.column is None or leaf.window_days is None:
-            raise ValueError("distinct needs a column and a window")
+            raise ValueError("a tally needs a column and a window")
         plan = self.tables.setdefault(leaf.source, TablePlan())
         condition = number_of(plan.conditions, condition_sql(leaf.table, leaf.conditions))
-        counts = plan.distincts.setdefault(leaf.column, {})
-        return f"{leaf.source}_{leaf.column}s.d{number_of(counts, (condition, leaf.window_days))}"
+        asked = plan.tallies.setdefault(leaf.column, {})
+        return f"{leaf.source}_{leaf.column}s.d{number_of(asked, (condition, leaf.window_days, tally))}"
 
     def newest(self, leaf: Leaf) -> str:
         """Reference to a column of the account's newest visible row among those that count."""
@@ -108,8 +113,8 @@ def relations(table: Table, plan: TablePlan) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     if plan.totals:
         found.append((f"{table.name}_totals", totals_sql(table, plan)))
-    for column, counts in plan.distincts.items():
-        found.append((f"{table.name}_{column}s", distinct_sql(table, plan, column, counts)))
+    for column, asked in plan.tallies.items():
+        found.append((f"{table.name}_{column}s", tallies_sql(table, plan, column, asked)))
     if plan.state_totals:
         found.append((f"{table.name}_now", state_sql(table, plan)))
     for number, (condition, columns) in enumerate(plan.newest.items()):
@@ -195,26 +200,56 @@ def bucket_filter(edges: tuple[int, ...], length: int) -> str:
     return "" if last == len(edges) - 1 else f" FILTER (WHERE bucket <= {last})"
 
 
-def distinct_sql(table: Table, plan: TablePlan, column: str, counts: dict[tuple[int, int], int]) -> str:
-    edges = edges_of(counts)
-    used = dict.fromkeys(condition for condition, _ in counts)
+def tallies_sql(
+    table: Table, plan: TablePlan, column: str, asked: Mapping[tuple[int, int, Tally], int]
+) -> str:
+    """Rows are grouped by account and value once; each tally then looks at the groups."""
+    lengths = {length: None for _, length, _ in asked}
+    lengths |= {2 * length: None for _, length, tally in asked if tally in TURNOVER}
+    edges = bucket_edges([Window(length) for length in lengths])
+    used = dict.fromkeys(condition for condition, _, _ in asked)
     conditions = {text: number for text, number in plan.conditions.items() if number in used}
-    seen, flags = [], []
-    for number in used:
-        flag = flag_name(plan.conditions, number)
-        flags.append(flag)
-        seen.append(f"min(bucket){f' FILTER (WHERE {flag})' if flag else ''} AS b{number}")
-    counted = [
-        f"count(*) FILTER (WHERE b{condition} <= {edges.index(length)}) AS d{number}"
-        for (condition, length), number in counts.items()
-    ]
-    asked = f" WHERE {' OR '.join(flags)}" if all(flags) else ""
+    flags = {number: flag_name(plan.conditions, number) for number in used}
+    kept: dict[str, str] = {}
+    counted = []
+    for (condition, length, tally), number in asked.items():
+        told, needed = tally_sql(tally, condition, edges.index(length), edges, length, flags[condition])
+        kept |= needed
+        counted.append(f"{told} AS d{number}")
+    inner = [f"{expression} AS {name}" for name, expression in kept.items()]
+    only = f" WHERE {' OR '.join(flags.values())}" if all(flags.values()) else ""
     return (
         f"  SELECT account_id, {', '.join(counted)} FROM (\n"
-        f"    SELECT account_id, {column}, {', '.join(seen)} FROM (\n"
-        f"      {rows_sql(table, edges, conditions, {column}, f' AND {column} IS NOT NULL')}){asked}\n"
+        f"    SELECT account_id, {column}, {', '.join(inner)} FROM (\n"
+        f"      {rows_sql(table, edges, conditions, {column}, f' AND {column} IS NOT NULL')}){only}\n"
         f"    GROUP BY account_id, {column})\n  GROUP BY account_id"
     )
+
+
+def tally_sql(
+    tally: Tally, condition: int, last: int, edges: tuple[int, ...], length: int, flag: str
+) -> tuple[str, dict[str, str]]:
+    """A tally over groups, and what each group must tell for it: the newest bucket of its value (``b``),
+    the newest one before the window (``o``), its rows within the window (``n``)."""
+    also = f" AND {flag}" if flag else ""
+    newest, older, rows = f"b{condition}", f"o{condition}_{last}", f"n{condition}_{last}"
+    if tally in ("rows", "most", "squares"):
+        told = {"rows": f"sum({rows})", "most": f"max({rows})", "squares": f"sum({rows} * {rows})"}[tally]
+        return told, {rows: f"count(*) FILTER (WHERE bucket <= {last}{also})"}
+    seen = {newest: f"min(bucket){f' FILTER (WHERE {flag})' if flag else ''}"}
+    if tally == "seen":
+        return f"count(*) FILTER (WHERE {newest} <= {last})", seen
+    end = edges.index(2 * length)
+    now, before = f"coalesce({newest}, {len(edges)}) <= {last}", f"coalesce({older}, {len(edges)}) <= {end}"
+    asked = {
+        "new": f"{now} AND NOT {before}",
+        "lost": f"{before} AND NOT {now}",
+        "kept": f"{now} AND {before}",
+    }
+    return f"count(*) FILTER (WHERE {asked[tally]})", {
+        **seen,
+        older: f"min(bucket) FILTER (WHERE bucket > {last}{also})",
+    }
 
 
 def state_sql(table: Table, plan: TablePlan) -> str:

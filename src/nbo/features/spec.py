@@ -92,6 +92,24 @@ class Declared:
             )
         )
 
+    def new(self) -> "Declared":
+        """How many of the different values were not there in as long before the window."""
+        return self._turnover("new")
+
+    def lost(self) -> "Declared":
+        """How many different values were there in as long before the window, and are in it no more."""
+        return self._turnover("lost")
+
+    def kept(self) -> "Declared":
+        """Share of the different values of both spans that are in both, 0 to 1."""
+        return self._turnover("kept")
+
+    def _turnover(self, verb: str) -> "Declared":
+        wrong = [f.verb for f in self.features if f.verb != "distinct"]
+        if wrong:
+            raise UsageError(f"{verb}: expected distinct values over a window, got {wrong[0]}")
+        return Declared(tuple(Feature(verb, f.leaf, inner=f.verb) for f in self.features))
+
     @staticmethod
     def _derived(verb: str, feature: Feature, other: Leaf | None) -> Feature:
         if feature.verb not in ("count", "sum") or feature.leaf.window_days is None:
@@ -145,10 +163,15 @@ class Source:
 
     def distinct(self, column: str, over: Sequence[Window]) -> Declared:
         """Number of different values of a column, exact."""
-        found = self.table.column(column)
-        if found.kind not in ("key", "code"):
-            raise UsageError(f"{self.table.name}.{column}: expected a key or code, got {found.kind}")
-        return self._each("distinct", found.name, over)
+        return self._each("distinct", self._named(column), over)
+
+    def concentration(self, column: str, over: Sequence[Window]) -> Declared:
+        """Chance that two rows drawn at random have the same value, 0 to 1."""
+        return self._each("concentration", self._named(column), over)
+
+    def top_share(self, column: str, over: Sequence[Window]) -> Declared:
+        """Share of the rows that have the most frequent value, 0 to 1."""
+        return self._each("top_share", self._named(column), over)
 
     def days_since(self, which: Which, over: Sequence[Window]) -> Declared:
         """Days from the last (or first) row within the window to the decision date."""
@@ -171,6 +194,12 @@ class Source:
                 f"{self.table.name}.{column}: expected a value to learn from, got a {found.kind}"
             )
         return Declared((Feature("attribute", Leaf(self.table.name, self.conditions, found.name)),))
+
+    def _named(self, column: str) -> str:
+        found = self.table.column(column)
+        if found.kind not in ("key", "code"):
+            raise UsageError(f"{self.table.name}.{column}: expected a key or code, got {found.kind}")
+        return found.name
 
     def _summable(self, name: str) -> str:
         found = self.table.column(name)

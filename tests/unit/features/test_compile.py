@@ -108,6 +108,18 @@ def test_what_feeds_no_feature_is_refused(declared: object, where: str) -> None:
             lambda: calls.distinct("minutes", over=days(7)),
             r"calls\.minutes: expected a key or code, got seconds",
         ),
+        (
+            lambda: calls.concentration("minutes", over=days(7)),
+            r"calls\.minutes: expected a key or code, got seconds",
+        ),
+        (
+            lambda: calls.count(over=days(7)).new(),
+            r"new: expected distinct values over a window, got count",
+        ),
+        (
+            lambda: calls.sum("minutes", over=days(7)).kept(),
+            r"kept: expected distinct values over a window, got sum",
+        ),
         (lambda: calls.days_since("newest", over=days(7)), r"days_since: expected 'last' or 'first'"),
         (lambda: calls.now, r"calls: expected a change log for \.now, got events"),
         (lambda: calls.count(), r"calls\.count: expected over=days\(\.\.\.\), got over=None"),

@@ -9,10 +9,8 @@ from nbo.features.spec import Feature
 from nbo.features.verbs.meaning import (
     NO_HISTORY,
     Meaning,
-    column_words,
     covered,
-    plural,
-    rows_words,
+    values_words,
     within,
 )
 from nbo.tables.contract import Words
@@ -20,14 +18,11 @@ from nbo.tables.contract import Words
 
 def meaning(feature: Feature, plan: Plan) -> Meaning:
     leaf = feature.leaf
-    column, rows, when = column_words(leaf), rows_words(leaf), within(leaf)
+    values, when = values_words(leaf), within(leaf)
     return Meaning(
-        expression=covered(leaf, f"coalesce({plan.distinct(leaf)}, 0)"),
+        expression=covered(leaf, f"coalesce({plan.tally(leaf)}, 0)"),
         sql_type="BIGINT",
         unit="count",
-        words=Words(
-            f"different {plural(column.en)} {'of' if ' ' in column.en else 'with'} {rows.en}{when.en}",
-            f"{when.zh}{rows.zh}的不同{column.zh}数",
-        ),
+        words=Words(f"{values.en}{when.en}", f"{when.zh}{values.zh}数"),
         null_means=NO_HISTORY,
     )

@@ -93,6 +93,18 @@ def plural(noun: str) -> str:
     return f"{head}{'es' if head.endswith('s') else 's'}{rest}"
 
 
+def values_words(leaf: Leaf) -> Words:
+    """The different values of the leaf's column: ``different numbers at the other end of outgoing calls``."""
+    column, rows = column_words(leaf), rows_words(leaf)
+    link = "of" if " " in column.en else "with"
+    return Words(f"different {plural(column.en)} {link} {rows.en}", f"{rows.zh}的不同{column.zh}")
+
+
+def before_words(leaf: Leaf) -> Words:
+    """The span as long as the window, just before it."""
+    return Words(f"the {leaf.window_days} days before", f"此前{leaf.window_days}天")
+
+
 def within(leaf: Leaf) -> Words:
     """The window in words, with the leading space English needs."""
     if leaf.window_days is None:
