@@ -13,7 +13,7 @@ from pathlib import Path
 
 import typer
 
-from nbo.cli import data, learning, looking, outcomes, recommending, using
+from nbo.cli import auditing, data, learning, looking, outcomes, recommending, using
 from nbo.cli.answers import failure
 from nbo.errors import NboError
 
@@ -27,6 +27,7 @@ app = typer.Typer(
     help="Who is leaving or leaking, why, and what it is worth to keep them.",
 )
 data.add_to(app)
+auditing.add_to(data.features)
 learning.add_to(app)
 using.add_to(app)
 recommending.add_to(app)

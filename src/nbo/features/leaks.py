@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from nbo.asof import AsOf
 from nbo.features.build import feature_rows
@@ -49,6 +50,43 @@ def leaking_features(
     return [name for name in compiled.names if not before[name].equals(after[name])]
 
 
+def sampled_store(store: Store, out: Path, accounts: int, seed: int) -> Store:
+    """A store of some accounts drawn at random; what belongs to no account stays whole.
+
+    A feature depends on its own account alone, so what leaks shows among some as among all.
+
+    Parameters
+    ----------
+    out : Path
+        New folder.
+    accounts : int
+        How many; all where there are fewer.
+    """
+    known = np.unique(pc.unique(read_table(store, "lines")["account_id"]).to_numpy(zero_copy_only=False))
+    drawn = np.random.default_rng(seed).choice(known, min(accounts, len(known)), replace=False)
+    chosen = pa.array(np.sort(drawn), pa.string())
+    tables = {name: read_table(store, name, chosen) for name in store.manifest["tables"]}
+    return rewritten(store, out, tables)
+
+
+def read_table(store: Store, name: str, accounts: pa.Array | None = None) -> pa.Table:
+    """A table of a store, or the rows of some accounts of it."""
+    owned = accounts is not None and "account_id" in contract(name).column_names
+    only = pc.field("account_id").isin(accounts) if owned else None
+    return pa.concat_tables(
+        [pq.read_table(path, partitioning=None, filters=only) for path in store.files(name)]
+    )
+
+
+def rewritten(store: Store, out: Path, tables: Mapping[str, pa.Table]) -> Store:
+    """Other rows as a store of the same days, zone and currency."""
+    facts = store.manifest["tables"]
+    covers = {name: facts[name]["covers_from"] for name in tables if facts[name]["covers_from"] is not None}
+    return store_from_tables(
+        out, tables, end_day=store.end_day, covers_from=covers, zone=store.zone, currency=store.currency
+    )
+
+
 def permute_future(store: Store, out: Path, *, event_cut: int, known_cut: int, seed: int) -> Store:
     """A copy of a store in which every fact at or after a day, or known after a day, is changed.
 
@@ -65,11 +103,7 @@ def permute_future(store: Store, out: Path, *, event_cut: int, known_cut: int, s
         name: permuted(contract(name), rows, event_cut, known_cut, rng)
         for name, rows in read_tables(store).items()
     }
-    facts = store.manifest["tables"]
-    covers = {name: facts[name]["covers_from"] for name in tables if facts[name]["covers_from"] is not None}
-    return store_from_tables(
-        out, tables, end_day=store.end_day, covers_from=covers, zone=store.zone, currency=store.currency
-    )
+    return rewritten(store, out, tables)
 
 
 def permuted(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import TargetEncoder
 
@@ -11,7 +12,7 @@ from nbo.features.compiled import CompiledFeatures
 from nbo.models.data import Floats
 from nbo.models.labelled_table import LabelledTable
 
-__all__ = ["SUSPICIOUS_AUC", "telltale_notes"]
+__all__ = ["SUSPICIOUS_AUC", "single_aucs", "telltale_notes"]
 
 SUSPICIOUS_AUC = 0.90
 """What one honest column of attributes does not reach."""
@@ -33,23 +34,47 @@ def telltale_notes(table: LabelledTable, compiled: CompiledFeatures, seed: int) 
     seed : int
         Of the folds that rates of categories are counted in.
 
+    """
+    found = single_aucs(table.rows, table.label, compiled, seed)
+    return [
+        f"{feature.words.en} alone orders the rows with AUC {auc:.3f}: does it hold the answer?"
+        for feature, auc in zip(compiled.columns, found, strict=True)
+        if auc > SUSPICIOUS_AUC
+    ]
+
+
+def single_aucs(
+    rows: pa.Table, label: npt.NDArray[np.int8], compiled: CompiledFeatures, seed: int
+) -> list[float]:
+    """How well each feature alone orders rows of both classes: AUC, 0.5 to 1 for a number.
+
+    Parameters
+    ----------
+    rows : pa.Table
+        A column for each feature.
+    label : int8 array of shape (rows,)
+    compiled : CompiledFeatures
+    seed : int
+        Of the folds that rates of categories are counted in.
+
+    Returns
+    -------
+    list of float
+        In the order of the features.
+
     Notes
     -----
     A number orders rows by itself, up or down, rows without it first. A category orders them by
     the rate of its code, counted in the other folds: a code's own rows would tell their labels.
     """
-    matrix = Vocabulary.learn(table.rows, compiled).encode(table.rows, compiled)
-    notes = []
+    matrix = Vocabulary.learn(rows, compiled).encode(rows, compiled)
+    found = []
     for place, feature in enumerate(compiled.columns):
-        values = matrix[:, place]
-        if feature.kind == "category":
-            values = cross_fitted_rates(values, table.label, seed)
-        found = single_auc(table.label, values, turn=feature.kind != "category")
-        if found > SUSPICIOUS_AUC:
-            notes.append(
-                f"{feature.words.en} alone orders the rows with AUC {found:.3f}: does it hold the answer?"
-            )
-    return notes
+        values, category = matrix[:, place], feature.kind == "category"
+        if category:
+            values = cross_fitted_rates(values, label, seed)
+        found.append(single_auc(label, values, turn=not category))
+    return found
 
 
 def cross_fitted_rates(codes: Floats, label: npt.NDArray[np.int8], seed: int) -> Floats:
