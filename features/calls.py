@@ -39,5 +39,12 @@ CALLS = FeatureSet(
         out.top_share("counterparty_id", over=days(30)),
         calls.distinct("line_id", over=days(30)),
         out.days_since("last", over=days(90)),
+        into.where(length="failed").count(over=days(30)).share_of(into),
+        out.where(length="failed").count(over=days(30)).share_of(out),
+        out.where(length="short").count(over=days(30)).share_of(out),
+        out.where(length="long").count(over=days(30)).share_of(out),
+        out.where(time="office_hours").count(over=days(30)).share_of(out),
+        out.where(time=["evening", "night"]).count(over=days(30)).trend(),
+        out.where(time="weekend").count(over=days(30)).share_of(out),
     ],
 )

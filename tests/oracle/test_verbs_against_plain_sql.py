@@ -90,6 +90,26 @@ CASES: Sequence[Case] = [
         0,
     ),
     Case(
+        calls.where(length="failed").count(over=days(60)).share_of(calls),
+        "calls_failed_count_60d_share_of_all",
+        "SELECT account_id, avg(CASE WHEN duration_seconds = 0 THEN 1.0 ELSE 0.0 END) FROM calls WHERE S AND "
+        "event_day >= T - 60 GROUP BY 1",
+    ),
+    Case(
+        out.where(time=["evening", "night"], length="long").count(over=days(90)),
+        "calls_out_evening_night_long_count_90d",
+        "SELECT account_id, count(*) FROM calls WHERE S AND event_day >= T - 90 AND direction = 'out' AND "
+        "(event_second < 28800 OR event_second >= 64800) AND duration_seconds >= 600 GROUP BY 1",
+        0,
+    ),
+    Case(
+        calls.where(time="weekend").sum("minutes", over=days(30)),
+        "calls_weekend_minutes_sum_30d",
+        "SELECT account_id, sum(duration_seconds) / 60.0 FROM calls WHERE S AND event_day >= T - 30 AND "
+        "dayofweek(DATE '1970-01-01' + event_day) IN (0, 6) GROUP BY 1",
+        0.0,
+    ),
+    Case(
         out.distinct("counterparty_id", over=days(30)).new(),
         "calls_out_counterparty_id_distinct_30d_new",
         "SELECT account_id, count(DISTINCT counterparty_id) FROM calls a WHERE S AND event_day >= T - 30 AND "

@@ -1,5 +1,6 @@
 """``where`` conditions: checked against the contract, then told as SQL, as a name, as words."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nbo.engine import literal
@@ -7,7 +8,7 @@ from nbo.errors import UsageError
 from nbo.tables.contract import Table, Words, close_matches
 
 COUNTERPARTY = "counterparty"
-"""The one condition that is no column: whose network is at the other end."""
+"""A condition that is no column: whose network is at the other end."""
 
 COUNTERPARTY_CLASSES = {
     "own": Words("within our network", "网内"),
@@ -17,6 +18,52 @@ COUNTERPARTY_CLASSES = {
     "own_access_code": Words("through our access codes", "经本网接入码的"),
 }
 COUNTERPARTY_TABLES = ("networks.kind", "access_codes.network_id")
+
+
+HOUR = 3600
+
+
+@dataclass(frozen=True)
+class RowClass:
+    """Rows told by what their columns amount to.
+
+    Parameters
+    ----------
+    words : Words
+        Before the noun.
+    sql : str
+        A predicate over the columns.
+    columns : tuple of str
+        What it reads; a table without them does not have the class.
+    """
+
+    words: Words
+    sql: str
+    columns: tuple[str, ...]
+
+
+def by_second(first: int, end: int) -> str:
+    return f"event_second >= {first * HOUR} AND event_second < {end * HOUR}"
+
+
+CLASSES: Mapping[str, Mapping[str, RowClass]] = {
+    "time": {
+        "office_hours": RowClass(Words("daytime", "白天"), by_second(8, 18), ("event_second",)),
+        "evening": RowClass(Words("evening", "晚间"), by_second(18, 23), ("event_second",)),
+        "night": RowClass(Words("night", "夜间"), f"NOT ({by_second(8, 23)})", ("event_second",)),
+        # 1970-01-01 was a Thursday.
+        "weekend": RowClass(Words("weekend", "周末"), "(event_day + 3) % 7 >= 5", ("event_day",)),
+    },
+    "length": {
+        "failed": RowClass(Words("failed", "未接通"), "duration_seconds = 0", ("duration_seconds",)),
+        "short": RowClass(
+            Words("short", "短时"), "duration_seconds > 0 AND duration_seconds < 10", ("duration_seconds",)
+        ),
+        "long": RowClass(Words("long", "长时"), "duration_seconds >= 600", ("duration_seconds",)),
+    },
+}
+"""Conditions that are no columns, by name: when of the day or the week, and how long. The hours are
+8 to 18, 18 to 23 and the rest, in the operator's zone; short is under 10 seconds, long from 10 minutes."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +86,8 @@ def condition(table: Table, column: str, value: object) -> Condition:
         raise UsageError(f"{table.name}.{column}: expected at least one value, got none")
     if column == COUNTERPARTY:
         check_counterparty(table, values)
+    elif column in CLASSES and column not in table.column_names:
+        check_classes(table, column, values)
     else:
         check_values(table, column, values)
     return Condition(column, values)
@@ -53,6 +102,18 @@ def check_counterparty(table: Table, values: tuple[object, ...]) -> None:
                 f"{table.name}.counterparty: expected a class "
                 f"({', '.join(COUNTERPARTY_CLASSES)}) or a network id, got {value!r}"
             )
+
+
+def check_classes(table: Table, name: str, values: tuple[object, ...]) -> None:
+    """Refuse a class that does not exist, or that this table's columns cannot tell."""
+    for value in values:
+        found = CLASSES[name].get(str(value))
+        if found is None:
+            known = ", ".join(CLASSES[name])
+            raise UsageError(f"{table.name}.{name}: expected one of {known}, got {value!r}")
+        missing = [column for column in found.columns if column not in table.column_names]
+        if missing:
+            raise UsageError(f"{table.name}.{name}: expected a table with {missing[0]}, got {name}={value!r}")
 
 
 def check_values(table: Table, name: str, values: tuple[object, ...]) -> None:
@@ -77,6 +138,8 @@ def condition_sql(table: Table, conditions: tuple[Condition, ...]) -> str:
 def one_sql(table: Table, item: Condition) -> str:
     if item.column == COUNTERPARTY:
         return "(" + " OR ".join(counterparty_sql(table, str(v)) for v in item.values) + ")"
+    if item.column in CLASSES:
+        return "(" + " OR ".join(f"({CLASSES[item.column][str(v)].sql})" for v in item.values) + ")"
     values = ", ".join(sql_value(value) for value in item.values)
     return f"{item.column} = {values}" if len(item.values) == 1 else f"{item.column} IN ({values})"
 
@@ -116,6 +179,9 @@ def condition_columns(table: Table, conditions: tuple[Condition, ...]) -> tuple[
             )
             if any(str(value).endswith("access_code") for value in item.values):
                 columns.append(f"{table.name}.access_code")
+        elif item.column in CLASSES:
+            read = [column for value in item.values for column in CLASSES[item.column][str(value)].columns]
+            columns.extend(f"{table.name}.{column}" for column in read)
         else:
             columns.append(f"{table.name}.{item.column}")
     return tuple(columns)
@@ -155,6 +221,8 @@ def either(words: list[Words]) -> Words:
 def value_words(table: Table, column: str, value: object) -> Words:
     if column == COUNTERPARTY:
         return COUNTERPARTY_CLASSES.get(str(value), Words(f"with {value}", f"与{value}的"))
+    if column in CLASSES:
+        return CLASSES[column][str(value)].words
     contract = table.column(column)
     if contract.kind == "flag":
         sign = "" if value else "not "

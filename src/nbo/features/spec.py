@@ -128,7 +128,10 @@ class Source:
     state_now: bool = False
 
     def where(self, **conditions: str | int | bool | Sequence[str | int]) -> "Source":
-        """Only rows whose columns have these values; ``counterparty=`` takes a class or a network.
+        """Only rows whose columns have these values.
+
+        Three names are no columns: ``counterparty=`` takes a class of networks or a network, ``time=`` a
+        part of the day or the week, ``length=`` how long something lasted.
 
         Raises
         ------

@@ -109,6 +109,14 @@ def test_what_feeds_no_feature_is_refused(declared: object, where: str) -> None:
             r"calls\.minutes: expected a key or code, got seconds",
         ),
         (
+            lambda: calls.where(time="noon"),
+            r"calls\.time: expected one of office_hours, evening, night, weekend, got 'noon'",
+        ),
+        (
+            lambda: table("tickets").where(length="short"),
+            r"tickets\.length: expected a table with duration_seconds, got length='short'",
+        ),
+        (
             lambda: calls.concentration("minutes", over=days(7)),
             r"calls\.minutes: expected a key or code, got seconds",
         ),
