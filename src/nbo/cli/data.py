@@ -9,6 +9,7 @@ import typer
 
 from nbo.asof import AsOf
 from nbo.cli.answers import AsOfText, Json, StoreDir, WorkspaceDir, answer, progress, table_lines
+from nbo.engine import LOCAL
 from nbo.errors import UsageError
 from nbo.features import CompiledFeatures, compile_features, find_feature
 from nbo.features.build import build_features, feature_rows
@@ -23,6 +24,7 @@ from nbo.tables.show import describe, describe_rows
 from nbo.tables.store import Store
 from nbo.workspace import MARKER, PACKAGES, Workspace, bundled_code
 
+ENGINES = ("duckdb", "spark")
 SetName = Annotated[str, typer.Option("--set", help="A key of SETS in features/sets.py.")]
 Purpose = Annotated[str, typer.Option(help="service, retention or marketing.")]
 
@@ -321,6 +323,8 @@ def features_preview(
 def features_build(
     store: StoreDir,
     as_of: AsOfText,
+    engine: Annotated[str, typer.Option(help="duckdb, or spark where data outgrow a machine.")] = "duckdb",
+    master: Annotated[str, typer.Option(help="With --engine spark: the master that it runs on.")] = LOCAL,
     set_name: SetName = "churn",
     purpose: Purpose = "retention",
     workspace: WorkspaceDir = None,
@@ -332,7 +336,10 @@ def features_build(
     """
     opened = Store.open(store)
     when = opened.as_of(as_of)
-    snapshot = build_features(opened, compiled_set(workspace, set_name, purpose), when)
+    if engine not in ENGINES:
+        raise UsageError(f"--engine: expected {' or '.join(ENGINES)}, got {engine!r}")
+    compiled = compiled_set(workspace, set_name, purpose)
+    snapshot = build_features(opened, compiled, when, spark=master if engine == "spark" else None)
     line = f"{snapshot.manifest['rows']:,} accounts as of {when} in {snapshot.folder}"
     warnings = absent_notes(snapshot.manifest["missing"])
     result = {"folder": str(snapshot.folder), "rows": snapshot.manifest["rows"]}

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nbo.asof import AsOf
-from nbo.engine import BATCH_MEMORY
+from nbo.engine import BATCH_MEMORY, Spark
 from nbo.errors import StorageError
 from nbo.features.compiled import CompiledFeatures
 from nbo.features.parameters import bind, read_parameters
@@ -69,8 +69,17 @@ def features_folder(store: Store, compiled: CompiledFeatures, as_of: AsOf) -> Pa
     return store.root / "features" / compiled.hash / f"as_of={as_of}"
 
 
-def build_features(store: Store, compiled: CompiledFeatures, as_of: AsOf) -> Snapshot:
+def build_features(
+    store: Store, compiled: CompiledFeatures, as_of: AsOf, *, spark: str | None = None
+) -> Snapshot:
     """The snapshot of these features at this date, built if it is not there.
+
+    Parameters
+    ----------
+    store, compiled, as_of
+        What is computed of what, and as of when.
+    spark : str or None
+        The master of the Spark that computes it; None = within this process. The values are the same.
 
     Raises
     ------
@@ -87,7 +96,7 @@ def build_features(store: Store, compiled: CompiledFeatures, as_of: AsOf) -> Sna
         found = existing(folder, store)
         if found is None:
             with staged_folder(folder) as stage:
-                nulls = write_part(store, compiled, as_of, stage / PART)
+                nulls = write_part(store, compiled, as_of, stage / PART, spark)
                 write_manifest(stage, manifest_facts(store, compiled, as_of, nulls))
             found = read_manifest(folder, REBUILD)
     return Snapshot(folder, as_of, found)
@@ -123,24 +132,37 @@ def manifest_facts(
 
 
 def write_part(
-    store: Store, compiled: CompiledFeatures, as_of: AsOf, path: Path
+    store: Store, compiled: CompiledFeatures, as_of: AsOf, path: Path, spark: str | None
 ) -> tuple[int, dict[str, int]]:
     """Stream the rows to one Parquet file; returns row count and nulls by feature."""
     nulls = dict.fromkeys(compiled.names, 0)
     rows = 0
     with (
         spill_folder(path) as spill,
-        store.connect(memory_limit=BATCH_MEMORY, spill_folder=spill) as engine,
         pq.ParquetWriter(path, output_schema(compiled), compression="zstd") as writer,
     ):
-        sql = bind(compiled.sql, read_parameters(store, engine, compiled.sql, as_of, None))
-        for table in staged_rows(engine, sql, ROW_GROUP):
+        for table in computed(store, compiled, as_of, spill, spark):
             shaped = declared(table, store, compiled)
             writer.write_table(shaped, row_group_size=ROW_GROUP)
             rows += shaped.num_rows
             for name in compiled.names:
                 nulls[name] += shaped[name].null_count
     return rows, nulls
+
+
+def computed(
+    store: Store, compiled: CompiledFeatures, as_of: AsOf, spill: Path, spark: str | None
+) -> Iterator[pa.Table]:
+    """The rows by account, some at a time, from the one SQL text on either engine."""
+    if spark is None:
+        with store.connect(memory_limit=BATCH_MEMORY, spill_folder=spill) as engine:
+            sql = bind(compiled.sql, read_parameters(store, engine, compiled.sql, as_of, None))
+            yield from staged_rows(engine, sql, ROW_GROUP)
+        return
+    with Spark(spark, spill) as cluster:
+        store.show(cluster)
+        sql = bind(compiled.sql, read_parameters(store, cluster, compiled.sql, as_of, None))
+        yield from cluster.batches(sql, spill / "rows", ROW_GROUP)
 
 
 def feature_rows(

@@ -11,6 +11,9 @@ from nbo.features.verbs.meaning import feature_columns, leaf_name, window_name
 from nbo.tables.catalog import contract
 from nbo.tables.contract import ALL_PURPOSES, PURPOSES, close_matches
 
+PORTABLE = {"VARCHAR": "STRING"}
+"""Types that every engine knows by another name."""
+
 
 def compile_features(sets: Sequence[FeatureSet], purpose: str = "retention") -> CompiledFeatures:
     """Compile declarations for a purpose.
@@ -65,7 +68,8 @@ def compile_one(family: FeatureSet, feature: Feature, plan: Plan) -> tuple[Compi
         null_means=meaning.null_means,
         sql_type=meaning.sql_type,
     )
-    return one, f"CAST({meaning.expression} AS {meaning.sql_type})"
+    stored = PORTABLE.get(meaning.sql_type, meaning.sql_type)
+    return one, f"CAST({meaning.expression} AS {stored})"
 
 
 def feature_name(feature: Feature) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from nbo.asof import AsOf, visible_sql
-from nbo.engine import Embedded, literal
+from nbo.engine import Engine, literal
 from nbo.tables.store import Store
 
 NEWEST_CODES = f"""
@@ -32,7 +32,7 @@ def bind(sql: str, parameters: Mapping[str, str]) -> str:
 
 
 def read_parameters(
-    store: Store, engine: Embedded, sql: str, as_of: AsOf, accounts: Sequence[str] | None
+    store: Store, engine: Engine, sql: str, as_of: AsOf, accounts: Sequence[str] | None
 ) -> dict[str, str]:
     """Values of every parameter that ``sql`` names.
 
@@ -59,7 +59,7 @@ def accounts_sql(accounts: Sequence[str] | None) -> str:
     return f"account_id IN {sql_list(list(accounts))}"
 
 
-def code_lists(engine: Embedded, names: set[str], as_of: AsOf) -> dict[str, str]:
+def code_lists(engine: Engine, names: set[str], as_of: AsOf) -> dict[str, str]:
     """Network and access-code lists by class, as SQL lists of literals."""
     moment = {"as_of": str(as_of.day)}
     networks = engine.query(bind(VISIBLE_NETWORKS, moment)).to_pylist()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nbo.asof import AsOf
-from nbo.engine import Embedded
+from nbo.engine import Embedded, Engine
 from nbo.errors import DataError, UsageError
 from nbo.files import read_manifest
 from nbo.tables.catalog import TABLES
@@ -152,7 +152,11 @@ class Store:
         SQL text runs on every store; :meth:`has` tells them apart.
         """
         engine = Embedded(threads=threads, memory_limit=memory_limit, spill_folder=spill_folder)
+        self.show(engine)
+        return engine
+
+    def show(self, engine: Engine) -> None:
+        """Give an engine the views of :meth:`connect`."""
         for name, table in TABLES.items():
             missing = {c.name: c.sql_type for c in table.columns if not self.has(name, c.name)}
             engine.view(name, self.files(name) if self.has(name) else [], missing)
-        return engine
