@@ -90,8 +90,8 @@ def by_day(sql: Embedded) -> Chart:
 
 def durations(sql: Embedded) -> Chart:
     query = (
-        f"SELECT 2 ** floor(log2(duration_seconds)) AS x, count(*) / (SELECT count(*) FROM calls WHERE"
-        f" {ANSWERED_LOCAL}) AS y FROM calls WHERE {ANSWERED_LOCAL} GROUP BY 1 ORDER BY 1"
+        "SELECT CAST(2 ** floor(log2(duration_seconds)) AS BIGINT) AS x, count(*) / (SELECT count(*) FROM"
+        f" calls WHERE {ANSWERED_LOCAL}) AS y FROM calls WHERE {ANSWERED_LOCAL} GROUP BY 1 ORDER BY 1"
     )
     return columns(sql, "durations", "How long local calls last", query, "seconds, from", "share of them")
 
