@@ -162,15 +162,18 @@ def targeting_lines(found: Mapping[int, Mapping[str, float]]) -> list[str]:
         f"{CAPACITY:.0%} of the accounts are contacted, {len(ACTIONS) - 1} actions; "
         "incremental margin of a year, CNY.",
         "",
-        "| seed | accounts | by what it changes | by risk | by risk × margin | first / better of the two | |",
-        "|---:|---:|---:|---:|---:|---:|---|",
+        "| seed | accounts | by what it changes | by risk | by risk × margin | by risk, own best action | "
+        "by risk × margin, own best action | first / best of the others | |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|---|",
     ]
     for seed, row in found.items():
-        other = max(row["risk"], row["risk_times_margin"])
+        ways = [row[way] for way in ("risk", "risk_times_margin", "risk_own", "risk_times_margin_own")]
+        other = max(ways)
         ratio = row["oracle"] / other if other > 0 else float("inf")
         lines.append(
-            f"| {seed} | {row['accounts']:,.0f} | {row['oracle']:,.0f} | {row['risk']:,.0f} | "
-            f"{row['risk_times_margin']:,.0f} | {ratio:.2f} | {verdict(row['oracle'] >= BETTER * other)} |"
+            f"| {seed} | {row['accounts']:,.0f} | {row['oracle']:,.0f} | "
+            + " | ".join(f"{way:,.0f}" for way in ways)
+            + f" | {ratio:.2f} | {verdict(row['oracle'] >= BETTER * other)} |"
         )
     return [*lines, ""]
 

@@ -26,7 +26,8 @@ def targeting(config: WorldConfig, month: int) -> dict[str, float]:
     dict of str to float
         ``oracle``: the best action for each of those it changes most. ``risk``: those most likely to
         leave if left alone, all met with the one action that gains most among them. ``risk_times_margin``:
-        the same, ranked by risk times margin. ``accounts``: how many can be contacted at all.
+        the same, ranked by risk times margin. ``..._own``: as these, but each is met with the action that is
+        best for itself, which only the truth can tell. ``accounts``: how many can be contacted at all.
     """
     as_of = config.month_starts[month]
     known = potential_outcomes(config, as_of, ACTIONS, lucks=range(1, LUCKS + 1))
@@ -36,10 +37,13 @@ def targeting(config: WorldConfig, month: int) -> dict[str, float]:
     best = gain.argmax(axis=1)
     most = np.argsort(-gain.max(axis=1), kind="stable")[:size]
     risk = known.leaves[:, 0]
+    at_stake = risk * np.maximum(known.margin[:, 0], 0)
     return {
         "oracle": float(real[most, best[most]].sum()),
         "risk": by_rank(risk, gain, real, size),
-        "risk_times_margin": by_rank(risk * np.maximum(known.margin[:, 0], 0), gain, real, size),
+        "risk_times_margin": by_rank(at_stake, gain, real, size),
+        "risk_own": by_rank(risk, gain, real, size, own=True),
+        "risk_times_margin_own": by_rank(at_stake, gain, real, size, own=True),
         "accounts": float(len(gain)),
     }
 
@@ -49,8 +53,10 @@ def gains(outcomes: Outcomes) -> np.ndarray:
     return np.where(outcomes.may, outcomes.margin - outcomes.margin[:, :1], 0.0)
 
 
-def by_rank(rank: np.ndarray, gain: np.ndarray, real: np.ndarray, size: int) -> float:
-    """What the highest ranked gain by the one action that seems best for them."""
+def by_rank(rank: np.ndarray, gain: np.ndarray, real: np.ndarray, size: int, *, own: bool = False) -> float:
+    """What the highest ranked gain by the one action that seems best for them, or each by its own best."""
     chosen = np.argsort(-rank, kind="stable")[:size]
+    if own:
+        return float(real[chosen, gain[chosen].argmax(axis=1)].sum())
     action = 1 + int(gain[chosen, 1:].sum(axis=0).argmax())
     return float(real[chosen, action].sum())

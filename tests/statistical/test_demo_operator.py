@@ -50,7 +50,8 @@ def test_no_single_feature_gives_it_away(operator: Any) -> None:
 
 
 def test_who_would_be_changed_is_worth_more_than_who_is_at_risk() -> None:
-    """The best action for those it changes most, against the best single one for those most at risk.
+    """The best action for those it changes most, against those most at risk, met with the best single action
+    or each with its own best.
 
     Both know the truth and contact a twentieth; what they gain is counted under futures that they did
     not choose by.
@@ -58,8 +59,8 @@ def test_who_would_be_changed_is_worth_more_than_who_is_at_risk() -> None:
     judged = import_module("world_targeting").targeting(
         WorldConfig(accounts=1000, months=12, seed=1), month=9
     )
-    assert judged["oracle"] >= 1.25 * max(judged["risk"], judged["risk_times_margin"])
-    assert judged["risk"] > 0
+    others = [value for way, value in judged.items() if way.startswith("risk")]
+    assert len(others) == 4 and judged["oracle"] >= 1.25 * max(others) > 0
 
 
 def test_shuffled_labels_teach_nothing(operator: Any) -> None:

@@ -86,6 +86,9 @@ def simulate(
     from nbo.world import simulate as simulate_world
 
     config = WorldConfig(accounts=accounts, months=months, seed=seed, scenario=read_scenario(scenario))
+    page = out.with_name(f"{out.name}.html") if out.name else out
+    if description and page.exists():
+        raise UsageError(f"--describe: {page} is there already", "Choose another --out, or remove it")
     summary = simulate_world(config, out, progress, workers=processors() if workers is None else workers)
     rows = [{"table": name, "rows": count} for name, count in summary.rows.items()]
     result, lines = {"out": str(out), "rows": summary.rows}, table_lines(["table", "rows"], rows)

@@ -62,7 +62,7 @@ def curve_svg(
     beside: str,
     even: bool = False,
 ) -> str:
-    """A curve through points, both axes from 0.
+    """A curve through points, upwards from 0.
 
     Parameters
     ----------

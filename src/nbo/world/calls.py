@@ -1,15 +1,16 @@
 """Call records of one chunk in one month: who called whom, over which network, how long."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from nbo.world import catalog
 from nbo.world.calendar import Floats, day_factors, seconds_of_day
 from nbo.world.columns import DAY, NEVER, Ints
-from nbo.world.expectation import BUSY_OUT, SUBSTITUTED
+from nbo.world.expectation import BUSY_OUT, MOST_FAR, SUBSTITUTED
 from nbo.world.life import Life
 from nbo.world.numbers import counterparties
+from nbo.world.rivals import SELLS_DATA
 from nbo.world.tariffs import (
     COMPLAINT_CALL,
     DIAL_UP,
@@ -147,7 +148,7 @@ def destinations(rng: np.random.Generator, life: Life, account: Ints, week: Ints
     """Local or which kind of far, with the account's own drifting share of long distance."""
     shares = life.population.destination_shares
     far_share = (1 - shares[:, 0])[account] * np.exp(life.distance[account, week])
-    far_share = np.minimum(far_share, 0.9) * np.where(outgoing == 1, 1.0, 0.6)
+    far_share = np.minimum(far_share, MOST_FAR) * np.where(outgoing == 1, 1.0, 0.6)
     far = rng.random(len(account)) < far_share
     kinds = np.cumsum(shares[:, 1:] / shares[:, 1:].sum(axis=1, keepdims=True), axis=1)
     pick = rng.random(len(account))
@@ -171,9 +172,11 @@ def dial_up_calls(rng: np.random.Generator, life: Life, days: Ints, factors: Flo
 
 
 def data_leak(life: Life, days: Ints) -> Floats:
-    """Share of data use gone to a rival, shape (accounts, days): follows the voice a month later."""
+    """Share of data use gone to a rival that sells data, shape (accounts, days): a month after the voice."""
     weeks = np.maximum(life.weeks_of(days) - 4, 0)
-    return life.leak[:, weeks] * life.data_leaks[:, None]
+    sold = SELLS_DATA[life.rival[:, weeks] - 1]
+    share: Floats = life.leak[:, weeks] * (life.data_leaks[:, None] & sold)
+    return share
 
 
 def event_calls(rng: np.random.Generator, life: Life, days: Ints) -> Part:
@@ -186,11 +189,12 @@ def event_calls(rng: np.random.Generator, life: Life, days: Ints) -> Part:
     approached, when, _ = life.happenings.columns("approach", 3)
     around = when + rng.integers(-10, 11, len(when))
     parts.append((approached, around, np.full(len(when), SALES_CALL), rng.poisson(1.6, len(when))))
-    strays = rng.poisson(0.004 * len(days), life.population.count)
     everyone = np.arange(life.population.count)
-    stray_days = rng.choice(days, len(everyone))
-    parts.append((everyone, stray_days, np.full(len(everyone), SERVICE_CALL), 2 * strays))
-    parts.append((everyone, stray_days, np.full(len(everyone), SALES_CALL), strays))
+    for kind_of_call, per_day in ((SERVICE_CALL, 0.008), (SALES_CALL, 0.004)):
+        strays = rng.poisson(per_day * len(days), len(everyone))
+        parts.append(
+            (everyone, rng.choice(days, len(everyone)), np.full(len(everyone), kind_of_call), strays)
+        )
     account, day, what = (np.concatenate([np.repeat(p[k], p[3]) for p in parts]) for k in range(3))
     inside = (day >= days[0]) & (day <= days[-1])
     account, day, what = account[inside], day[inside], what[inside]
@@ -245,8 +249,3 @@ def salesman(life: Life, account: Ints, day: Ints, rng: np.random.Generator) -> 
         return rng.integers(1, 6, len(account))
     near &= (approached[order][safe] == account) & (np.abs(when[order][safe] - day) <= 10)
     return np.where(near, rival[order][safe], rng.integers(1, 6, len(account)))
-
-
-def pick(calls: Calls, rows: np.ndarray) -> Calls:
-    """The calls of a mask or in an order."""
-    return Calls(**{f.name: getattr(calls, f.name)[rows] for f in fields(Calls)})

@@ -137,13 +137,11 @@ LOCAL_FIRST, LOCAL_MINUTE = 22, 11
 TRUNK_MINUTE = (0, 70, 200, 800)
 IP_MINUTE = (0, 30, 150, 360)
 DIAL_UP_MINUTE = 4
-RIVAL_IP_MINUTE = 20
 
 DESTINATIONS = ["local", "national", "hkmt", "international"]
 SITE_TYPES = ["office_tower", "shop_street", "factory", "business_park", "residential"]
 ACCOUNT_CLASSES = ["A", "B", "C", "D", "X"]
 KINDS = ["company", "sole_trader", "consumer"]
-CHANNELS = ["account_manager", "call_centre", "agent", "shop", "web", "direct_mail"]
 ARMS = ["policy", "randomised"]
 ATTITUDES = ["optimised_product", "service_first", "over_consuming", "basic_need", "follower"]
 OPTIMISED, SERVICE_FIRST, OVER_CONSUMING, BASIC_NEED, FOLLOWER = range(5)

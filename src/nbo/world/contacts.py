@@ -2,8 +2,9 @@
 
 Two kinds of opportunity arise. Those of the ``policy`` come to accounts that seem at risk or are worth
 much, by what an account manager senses, which is not in any table; what is then offered is drawn with
-probabilities that also follow it. Those of the ``randomised`` arm come to anyone, and every action that
-the account may be offered is as likely. The probability of what was done, given its arm, is on record.
+probabilities that also follow it. Those of the ``randomised`` arm come to anyone: every offer that the
+account may be made is as likely, and then every channel. The probability of what was done, given its
+arm, is on record. Who has opted out of everything is left alone.
 """
 
 from dataclasses import dataclass
@@ -73,21 +74,28 @@ class Choice:
 
 
 def may_offer(state: State) -> Bools:
-    """Which offers each account may be made this week, shape (accounts, offers)."""
+    """Which offers each account may be made this week, shape (accounts, offers).
+
+    The operator's people know the lines that an account began with and what it accepted from them, not
+    what it took by itself since: some are offered what they have.
+    """
     people, lines = state.population, state.lines
     allowed = np.ones((state.count, len(OFFERS)), dtype=bool)
-    connected = np.zeros(state.count, dtype=bool)
+    connected: Bools = np.asarray(state.accepted[:, BROADBAND].any(axis=1))
     connected[lines.account[BROADBAND[lines.product]]] = True
+    leased = state.accepted[:, catalog.LEASED].copy()
+    leased[lines.account[lines.product == catalog.LEASED]] = True
     allowed[:, PLANS] = (state.plan == 0)[:, None] & (people.kind != 2)[:, None]
     for offer, made in enumerate(OFFERS):
         if made.product == "business_adsl":
             allowed[:, offer] = ~connected
         elif made.product == "leased":
-            allowed[:, offer] = people.employees >= LEASED_EMPLOYEES
+            allowed[:, offer] = (people.employees >= LEASED_EMPLOYEES) & ~leased
         elif made.product == "centrex":
             allowed[:, offer] = np.isin(people.account_class, CENTREX_CLASSES) & (people.employees > 5)
         elif made.product == "toll_free_800":
             allowed[:, offer] = np.isin(people.account_class, TOLL_FREE_CLASSES)
+            allowed[:, offer] &= ~state.accepted[:, PRODUCT[offer]]
     return allowed
 
 
@@ -198,7 +206,7 @@ def chosen_actions(state: State, sense: Floats, uniform: Floats) -> Choice:
     tuning, everyone = state.tuning, np.arange(state.count)
     risk = np.exp(tuning.contact_follows_risk * np.clip(sense, -2, 2))
     worth = np.exp(0.3 * np.clip(state.population.worth - tuning.usual_worth, -2, 3))
-    among = state.free(state.day)
+    among = state.free(state.day) & ~state.opted_out
     at_random = among & (
         uniform[1] < max(tuning.contact_random_per_week, state.schedule.pilot(state.day, WEEK))
     )
@@ -246,18 +254,25 @@ def disturb(state: State, account: Ints, offer: Ints, channel: Ints) -> None:
 def agree(state: State, account: Ints, offer: Ints, when: Ints) -> None:
     """What accepting changes: the wish to leave, the leakage, the mood, what is signed."""
     attitude = state.population.attitude[account]
-    state.held[account] = state.tuning.contact_effect * HOLD[offer, attitude]
-    state.held_until[account] = when + HOLD_DAYS[offer]
+    hold = state.tuning.contact_effect * HOLD[offer, attitude]
+    # What holds already goes on if it holds better.
+    stronger = (state.held_until[account] <= state.day) | (hold >= state.held[account])
+    held = account[stronger]
+    state.held[held] = hold[stronger]
+    state.held_until[held] = (when + HOLD_DAYS[offer])[stronger]
     state.satisfaction[account] += MOOD[offer]
     now = state.levels()
-    rivals_minute = MINUTE[state.rival - 1] * 1.0
+    rivals_minute = MINUTE[state.rival - 1] * (1 - state.schedule.price_cuts(state.day)[state.rival - 1])
     wallet = (state.habits.monthly_spend(now) + state.habits.leaked_amount(now, rivals_minute))[account]
     state.ceiling[account] *= 1 - PULL_BACK[offer]
     plan = PLAN[offer]
     on_plan = plan > 0
-    base = np.maximum(np.rint(wallet[on_plan] / PLAN_STEP), 1).astype(np.int64) * PLAN_STEP
-    sign(state, account[on_plan], when[on_plan], plan[on_plan], base)
+    base = np.maximum(np.ceil(wallet[on_plan] / PLAN_STEP), 1).astype(np.int64) * PLAN_STEP
+    # Signed at the end of the week, so that it follows whatever else was signed in it.
+    signed = np.full(int(on_plan.sum()), state.day + WEEK - 1)
+    sign(state, account[on_plan], signed, plan[on_plan], base)
     taken = PRODUCT[offer] >= 0
+    state.accepted[account[taken], PRODUCT[offer][taken]] = True
     state.happenings.add("accepted", account[taken], when[taken], PRODUCT[offer][taken])
     state.happenings.add("given", account, when, COST[offer])
     more = account[np.isin(PRODUCT[offer], catalog.VOICE_PRODUCTS)]

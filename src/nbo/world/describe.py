@@ -78,8 +78,9 @@ def by_hour(sql: Embedded) -> Chart:
 
 def by_day(sql: Embedded) -> Chart:
     query = (
-        "SELECT row_number() OVER (ORDER BY event_time::DATE) AS x, count(*) AS y FROM calls"
-        " GROUP BY event_time::DATE ORDER BY 1"
+        "SELECT date_diff('day', (SELECT min(month) FROM months), day) AS x, count(event_time) AS y FROM"
+        " (SELECT DISTINCT event_date AS day FROM usage) LEFT JOIN calls ON event_time::DATE = day"
+        " GROUP BY day ORDER BY 1"
     )
     points = [(float(row["x"]), float(row["y"])) for row in sql.query(query).to_pylist()]
     title = "Calls by day of the run"

@@ -86,7 +86,8 @@ class Habits:
     line_fees: Floats
 
     @classmethod
-    def of(cls, people: Population, lines: Lines) -> "Habits":
+    def of(cls, people: Population, lines: Lines, begun: Bools) -> "Habits":
+        """The habits of accounts; ``begun``, shape (lines,), tells the lines they began with."""
         shares = people.destination_shares
         far = shares[:, 1:] / shares[:, 1:].sum(axis=1, keepdims=True)
         fees = np.array([product.fee for product in catalog.PRODUCTS], dtype=np.float64)
@@ -97,7 +98,9 @@ class Habits:
             trunk=far @ TRUNK,
             by_ip=far @ BY_IP,
             dial_up=people.dial_up.astype(np.float64) * (DIAL_UP_PER_DAY * DIAL_UP_CALL),
-            line_fees=np.asarray(np.bincount(lines.account, fees[lines.product], people.count), np.float64),
+            line_fees=np.asarray(
+                np.bincount(lines.account[begun], fees[lines.product[begun]], people.count), np.float64
+            ),
         )
 
     def amounts(self, now: "Levels") -> Floats:
@@ -115,14 +118,14 @@ class Habits:
         return np.column_stack([voice, out * far * kept * minute, dial_up, np.zeros(people.count)])
 
     def monthly_spend(self, now: "Levels") -> Floats:
-        """Expected bill of an ordinary month with the first lines' fees, fen, shape (accounts,)."""
-        spend: Floats = self.amounts(now).sum(axis=1) * TYPICAL_DAY * MONTH_DAYS + self.line_fees
+        """Expected bill of a month of such days with the first lines' fees, fen, shape (accounts,)."""
+        spend: Floats = self.amounts(now).sum(axis=1) * MONTH_DAYS + self.line_fees
         return spend
 
     def leaked_amount(self, now: "Levels", minute: Floats) -> Floats:
-        """What the leaked far calls of an ordinary month cost at a rival's minute, fen, shape (accounts,)."""
+        """What the far calls that leaked cost in a month of such days at a rival's minute, fen."""
         far = np.minimum(self.far_share * np.exp(now.distance), MOST_FAR)
-        calls = self.out_per_day * now.level * TYPICAL_DAY * MONTH_DAYS * far * now.leak
+        calls = self.out_per_day * now.level * MONTH_DAYS * far * now.leak
         amount: Floats = calls * MEAN_FAR_MINUTES * minute
         return amount
 

@@ -87,9 +87,11 @@ def step_involuntary(state: State, day: int, first_day: int) -> None:
     hazard = state.tuning.involuntary_per_week * np.exp(np.clip(-1.2 * state.health, -3, 4))
     struck = state.happens(rng, hazard, state.free(day))
     reason = rng.choice(len(catalog.INVOLUNTARY), n, p=catalog.INVOLUNTARY_PROBS)
-    delay = np.where(reason == 0, rng.integers(75, 115, n), rng.integers(15, 60, n))
-    gone = state.some_day(rng) + delay
+    delay = np.where(reason == 0, rng.integers(120, 200, n), rng.integers(15, 60, n))
+    when = state.some_day(rng)
+    gone = when + delay
     struck = struck[gone[struck] > first_day]
+    state.struck[struck] = when[struck]
     state.gone[struck] = gone[struck]
     state.gone_reason[struck] = catalog.NON_PAYMENT + reason[struck]
 

@@ -12,7 +12,7 @@ from nbo.world.columns import NEVER, Bools, Ints
 from nbo.world.config import Chunk, WorldConfig
 from nbo.world.expectation import Habits
 from nbo.world.population import Lines, Orders, Population, draw_lines, draw_population
-from nbo.world.rivals import SELLS_DATA, draw_field
+from nbo.world.rivals import draw_field
 from nbo.world.scenario import Schedule
 from nbo.world.state import WEEK, Draw, Forced, Happenings, State
 from nbo.world.takes import Takes, draw_takes
@@ -39,6 +39,8 @@ class Life:
         Whether leaked calls pass over our lines (the rival's access code); whether local calls leak too.
     busy : float array of shape (accounts, weeks)
         Share of the busiest hour's calls that find all lines taken.
+    struck : int array of shape (accounts,)
+        Day on which what ends the account by no choice of its own befell it.
     suspended : int array of shape (accounts,)
         First day of suspension before an end by non-payment.
     line_end, line_reason : int array of shape (lines,)
@@ -67,6 +69,7 @@ class Life:
     traced: Bools
     gone: Ints
     gone_reason: Ints
+    struck: Ints
     suspended: Ints
     line_end: Ints
     line_reason: Ints
@@ -125,7 +128,7 @@ class Course:
         """Live week by week as long as a week begins before ``until``."""
         state = self.state
         while self.day < until:
-            state.day, state.week = self.day, len(self.kept["leak"]) + 1
+            state.day, state.week = self.day, len(self.kept["leak"])
             step(state, self.config.first_day)
             self.kept["leak"].append(state.leak(state.day))
             self.kept["activity"].append(state.activity + state.business)
@@ -163,7 +166,8 @@ class Course:
             suspended=suspensions(state),
             line_end=line_end,
             line_reason=line_reason,
-            data_leaks=state.data_leaks & SELLS_DATA[state.rival - 1],
+            struck=state.struck,
+            data_leaks=state.data_leaks,
             takes=takes,
             happenings=state.happenings,
         )

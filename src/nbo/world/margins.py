@@ -4,7 +4,7 @@ import numpy as np
 
 from nbo.world import catalog
 from nbo.world.calendar import Floats, day_factors
-from nbo.world.calls import CONTRACT_IP_SHARE, FADE_TO
+from nbo.world.calls import CONTRACT_IP_SHARE, FADE_TO, data_leak
 from nbo.world.columns import Bools, Ints
 from nbo.world.expectation import MONTH_DAYS, Levels
 from nbo.world.life import Life
@@ -15,7 +15,6 @@ from nbo.world.state import WEEK
 __all__ = ["action_costs", "expected_margin", "expected_use", "levels_of"]
 
 MARGIN_SHARE = 1 - np.array(catalog.COST_SHARE)
-MONTHS_A_WEEK = WEEK / MONTH_DAYS
 PHS_USE = float(np.exp(PHS_SPREAD[0] + PHS_SPREAD[1] ** 2 / 2))
 OTHER_USE = float(np.exp(USE_SPREAD**2 / 2))
 
@@ -79,7 +78,7 @@ def levels_of(life: Life, days: Ints) -> Levels:
     way = (middle - life.decided) / np.maximum(life.leave - life.decided, 1)
     fade = 1 - (1 - FADE_TO) * np.clip(way, 0, 1) * life.traced
     by_contract = np.where(middle >= life.takes.ip_from, CONTRACT_IP_SHARE, 0.0)
-    moved = life.leak[:, max(week - 4, 0)] * life.data_leaks
+    moved = data_leak(life, days[:1])[:, 0]
     return Levels(
         level=np.exp(life.activity[:, week]) * season * fade,
         distance=life.distance[:, week],

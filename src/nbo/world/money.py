@@ -7,7 +7,7 @@ import numpy as np
 from nbo.world import catalog
 from nbo.world.calendar import Floats
 from nbo.world.calls import Calls, active_lines
-from nbo.world.columns import NEVER, Ints
+from nbo.world.columns import Ints
 from nbo.world.life import Life
 from nbo.world.offers import PLAN_PAYS, PLAN_USES
 from nbo.world.service import sigmoid
@@ -59,10 +59,10 @@ def bill(life: Life, calls: Calls, days: Ints, month: int) -> tuple[Bills, Payme
     account, family = np.nonzero(amounts > 0)
     amount = amounts[account, family]
     day = np.full(len(account), days[-1] + 1)
-    share = np.array(catalog.COST_SHARE)[family] * rng.lognormal(0, 0.08, len(account))
+    share = np.array(catalog.COST_SHARE)[family] * rng.lognormal(0, 0.08, used.shape)[account, family]
     cost = np.rint(used[account, family] * share).astype(np.int64)
     bills = Bills(account, day, family, amount, cost)
-    return bills, pay(rng, life, amounts.sum(axis=1), int(days[-1]) + 1)
+    return bills, pay(life.population.chunk.random(46, month), life, amounts.sum(axis=1), int(days[-1]) + 1)
 
 
 def under_plans(life: Life, used: Ints, day: int) -> Ints:
@@ -149,11 +149,12 @@ def pay(rng: np.random.Generator, life: Life, amount: Ints, bill_day: int) -> Pa
     health = health_near(life, bill_day)
     n = len(amount)
     late = rng.random(n) < sigmoid(-2.3 - 1.3 * health)
-    near_end = (life.gone < NEVER) & (life.gone - bill_day < 2 * UNPAID_DAYS)
-    late |= near_end & (rng.random(n) < 0.6)
+    broke = np.isin(life.gone_reason, (catalog.NON_PAYMENT, catalog.NON_PAYMENT + 1)) & (
+        bill_day >= life.struck
+    )
+    late |= broke & (rng.random(n) < 0.6)
     delay = np.where(late, 1 + rng.exponential(14, n), -rng.integers(0, 15, n)).astype(np.int64)
-    unpaid = (life.gone_reason >= catalog.NON_PAYMENT) & (life.gone_reason <= catalog.NON_PAYMENT + 1)
-    unpaid &= life.gone - bill_day < UNPAID_DAYS
+    unpaid = broke & (life.gone - bill_day < UNPAID_DAYS)
     paid = np.flatnonzero((amount > 0) & ~unpaid)
     day = bill_day + DUE_DAYS + delay[paid]
     return Payments(paid, day, np.maximum(delay[paid], 0), amount[paid])

@@ -56,6 +56,10 @@ class Lines:
     def voice(self) -> Bools:
         return np.isin(self.product, catalog.VOICE_PRODUCTS)
 
+    def of(self, rows: Bools) -> "Lines":
+        """Some of the lines."""
+        return Lines(self.account[rows], self.site[rows], self.product[rows], self.start[rows])
+
 
 @dataclass(frozen=True)
 class Orders:

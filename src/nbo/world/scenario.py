@@ -4,7 +4,7 @@ import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -95,7 +95,7 @@ class Scenario(Strict):
     """
 
     description: str
-    tuning: dict[str, float | int] = Field(default_factory=dict)
+    tuning: dict[str, Any] = Field(default_factory=dict)
     price_wars: tuple[PriceWar, ...] = Field(default=(), strict=False)
     entries: tuple[Entry, ...] = Field(default=(), strict=False)
     outages: tuple[Outage, ...] = Field(default=(), strict=False)
@@ -187,6 +187,16 @@ def scenario_names() -> list[str]:
     )
 
 
+def file_text(path: Path) -> str:
+    """The text of a scenario file."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"scenario {path.name}: expected a text file in UTF-8 ({error})") from None
+    except OSError as error:
+        raise UsageError(f"scenario {str(path)[:80]}: cannot be read ({error.strerror})") from None
+
+
 def read_scenario(name: str) -> Scenario:
     """A scenario by its name, or from a TOML file.
 
@@ -207,15 +217,15 @@ def read_scenario(name: str) -> Scenario:
     path = Path(name)
     if name in known:
         text = files("nbo.world").joinpath("scenarios", f"{name}.toml").read_text(encoding="utf-8")
-    elif path.suffix == ".toml" and path.is_file():
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"scenario {name}: expected a text file in UTF-8 ({error})") from None
+    elif path.suffix == ".toml":
+        text = file_text(path)
     else:
         raise UsageError(f"scenario: expected a TOML file or one of {', '.join(known)}, got {name!r}")
     try:
-        return Scenario.model_validate({**tomllib.loads(text), "name": path.stem if path.suffix else name})
+        content = tomllib.loads(text)
+        if "name" in content:
+            raise UsageError(f"scenario {name}: name: expected none, the file's own name is the scenario's")
+        return Scenario.model_validate({**content, "name": path.stem if path.suffix else name})
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"scenario {name}: expected TOML ({error})") from None
     except ValidationError as error:

@@ -138,5 +138,6 @@ def step_office(state: State, day: int) -> None:
     out = state.happens(rng, state.tuning.opt_out_per_week * (1 + 4 * state.irritation), alive)
     scope = rng.integers(0, 3, state.count)
     state.happenings.add("opt_out", out, state.some_day(rng)[out], scope[out])
+    state.opted_out[out[scope[out] == 0]] = True
     moved = state.happens(rng, state.tuning.manager_change_per_week, alive)
     state.happenings.add("manager", moved, state.some_day(rng)[moved])

@@ -17,7 +17,7 @@ from nbo.asof import date_of
 from nbo.errors import StorageError, UsageError
 from nbo.files import staged_folder, told_storage_errors
 from nbo.world import state_rows
-from nbo.world.blocks import LISTS, Block, blocks_of, list_part, write_block, write_csv
+from nbo.world.blocks import BLOCK_CHUNKS, LISTS, Block, blocks_of, list_part, write_block, write_csv
 from nbo.world.config import WorldConfig
 from nbo.world.tuning import TUNING, Tuning
 
@@ -40,7 +40,7 @@ class WorldSummary:
     folder : Path
         Where the raw tables lie.
     rows : dict of table name to int
-        Rows per table.
+        Rows per table; a file that a scenario lays down twice counts once.
     first_day, end_day : int
         First day simulated and first day not simulated.
     """
@@ -114,6 +114,8 @@ def processors() -> int:
 
 
 def check_out(out: Path) -> None:
+    if out.name in ("", ".."):
+        raise UsageError("out: expected the name of a new folder, got the current one or its parent")
     with told_storage_errors(out):
         if out.exists() and not out.is_dir():
             raise UsageError(f"out: expected a folder, got the file {out}", "Choose another --out")
@@ -126,7 +128,7 @@ def written_blocks(
 ) -> Iterator[tuple[Block, dict[str, int]]]:
     """Each block in its order once its files lie in the stage, and the rows of its tables."""
     blocks = blocks_of(config)
-    if workers == 1 or len(config.chunks) == 1:
+    if workers == 1 or len(config.chunks) <= BLOCK_CHUNKS:
         for block in blocks:
             yield block, write_block(block, config, tuning, stage)
         return

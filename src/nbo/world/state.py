@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from nbo.world import catalog
 from nbo.world.busy import busy_share
 from nbo.world.calendar import Floats
 from nbo.world.columns import NEVER, Bools, Ints
-from nbo.world.expectation import Habits, Levels
+from nbo.world.expectation import TYPICAL_DAY, Habits, Levels
 from nbo.world.population import Lines, Population
 from nbo.world.rivals import Field
 from nbo.world.scenario import Schedule
@@ -29,7 +30,7 @@ class Draw(IntEnum):
 
 
 WHOLE_AT_BIRTH: Mapping[int, tuple[str, ...]] = {
-    NEVER: ("onset", "leak_stop", "contract_end", "decided", "leave", "gone"),
+    NEVER: ("onset", "leak_stop", "contract_end", "decided", "leave", "gone", "struck"),
     -NEVER: ("expired_day", "held_until"),
     -1: ("cause", "gone_reason"),
     0: ("plan",),
@@ -40,7 +41,7 @@ REAL_AT_BIRTH: Mapping[float, tuple[str, ...]] = {
     0.0: ("activity", "business", "distance", "ceiling", "irritation", "load", "held"),
     1.0: ("growth_days",),
 }
-NOT_YET = ("seen", "substitutes", "committed", "traced")
+NOT_YET = ("seen", "substitutes", "committed", "traced", "opted_out")
 
 
 class Happenings:
@@ -128,6 +129,9 @@ class State:
     traced: Bools
     gone: Ints
     gone_reason: Ints
+    struck: Ints
+    opted_out: Bools
+    accepted: Bools
     irritation: Floats
     load: Floats
     held_until: Ints
@@ -147,9 +151,10 @@ class State:
         cls, population: Population, lines: Lines, tuning: Tuning, schedule: Schedule, rivals: Field
     ) -> "State":
         n, rng = population.count, population.chunk.random(Draw.BIRTH)
-        voice = np.bincount(lines.account[lines.voice], minlength=n)
-        begun = (*WHOLE_AT_BIRTH.items(), *REAL_AT_BIRTH.items())
-        blank: dict[str, Any] = {name: np.full(n, value) for value, names in begun for name in names}
+        begun = lines.start <= schedule.first_day
+        voice = np.bincount(lines.account[lines.voice & begun], minlength=n)
+        values = (*WHOLE_AT_BIRTH.items(), *REAL_AT_BIRTH.items())
+        blank: dict[str, Any] = {name: np.full(n, value) for value, names in values for name in names}
         blank |= {name: np.zeros(n, dtype=bool) for name in NOT_YET}
         return cls(
             population=population,
@@ -157,7 +162,7 @@ class State:
             tuning=tuning,
             schedule=schedule,
             rivals=rivals,
-            habits=Habits.of(population, lines),
+            habits=Habits.of(population, lines, begun),
             line_end=np.full(len(lines.account), NEVER),
             line_reason=np.full(len(lines.account), -1),
             satisfaction=population.satisfaction.copy(),
@@ -165,6 +170,7 @@ class State:
             voice=voice,
             busy=busy_share(population.calls_per_day, voice),
             data_leaks=rng.random(n) < 0.5,
+            accepted=np.zeros((n, len(catalog.PRODUCTS)), dtype=bool),
             exposures=[],
             **blank,
         )
@@ -216,14 +222,15 @@ class State:
         return self.ceiling * age * fading
 
     def levels(self) -> Levels:
-        """What decides how much is called this week, but for the season."""
+        """What decides how much is called on an ordinary day of this week, whatever the season."""
         return Levels(
-            level=np.exp(self.activity + self.business),
+            level=np.exp(self.activity + self.business) * TYPICAL_DAY,
             distance=self.distance,
             leak=self.leak(self.day),
             seen=self.seen,
             substitutes=self.substitutes,
             busy=self.busy,
+            long_distance=float(self.schedule.long_distance(np.array([self.day]))[0]),
         )
 
     def exposure(self, lost: Bools) -> Floats:
@@ -232,13 +239,12 @@ class State:
         A life that is lived again sees the neighbours as they were the first time: what is asked is
         what an action changes for one account, all others being as they are.
         """
-        if self.lived and self.week < len(self.exposures):
+        if self.lived:
             return self.exposures[self.week]
         building = self.population.building
         others = np.maximum(np.bincount(building)[building] - 1, 1)
         share: Floats = (np.bincount(building, lost)[building] - lost) / others
-        if not self.lived:
-            self.exposures.append(share)
+        self.exposures.append(share)
         return share
 
     def happens(self, rng: np.random.Generator, chance: Floats | float, among: Bools) -> Ints:

@@ -138,7 +138,7 @@ class Desk:
             state=state,
             config=config,
             main=MainContracts.of(state.happenings),
-            appetite=appetites(people, lines, state.tuning),
+            appetite=appetites(people, lines.of(lines.start <= config.first_day), state.tuning),
             held=held,
             since=np.full(shape, NEVER),
             until=np.full(shape, NEVER),

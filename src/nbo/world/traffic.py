@@ -8,9 +8,12 @@ from nbo.world import catalog
 from nbo.world.calls import Calls, active_lines, data_leak, use_factors
 from nbo.world.columns import DAY, Ints, known_within
 from nbo.world.life import Life
+from nbo.world.numbers import mix, remainder
 from nbo.world.tariffs import DIAL_UP, RIVAL_CODE, SALES_CALL
 
 SETTLEMENT_FEN_PER_MINUTE = 6
+NUMBERS = 10_000
+"""Owners of a chunk, its accounts and rivals' heavy users, are numbered below this."""
 RIVAL_USERS = 25
 """Heavy users of rivals per chunk whose numbers appear in the settlement records."""
 BROADBAND_BYTES = 60_000_000
@@ -99,17 +102,18 @@ def rival_users(rng: np.random.Generator, life: Life, days: Ints) -> tuple[Ints,
     steady = chunk.random(12)
     weeks = life.weeks_of(days)
     leakers = np.flatnonzero(((life.leak * ~life.seen)[:, weeks] > 0.1).any(axis=1))
-    owner = np.concatenate([leakers, -1 - np.arange(RIVAL_USERS)])
-    base = 40_000_000 + (chunk.number * 97_003 + (owner + RIVAL_USERS + 1) * 13) % 39_000_000
-    network = np.concatenate([life.rival[leakers, weeks[0]], steady.integers(1, 6, RIVAL_USERS)])
+    owner = np.concatenate([leakers, people.count + np.arange(RIVAL_USERS)])
+    base = 40_000_000 + remainder(mix(owner + chunk.number * NUMBERS, owner * 0 + chunk.seed), 39_000_000)
+    others = np.repeat(steady.integers(1, 6, RIVAL_USERS)[:, None], len(days), axis=1)
+    network = np.concatenate([life.rival[leakers][:, weeks], others])
     rate = np.concatenate([people.calls_per_day[leakers] * 0.3, steady.gamma(2, 4, RIVAL_USERS)])
     counts = rng.poisson(np.repeat(rate, len(days)))
-    some = np.flatnonzero(counts)
+    some = rng.permutation(np.flatnonzero(counts))
     who, day = some // len(days), days[some % len(days)]
     count = counts[some].astype(np.int64)
     duration = np.rint(count * 80 * rng.lognormal(0, 0.4, len(some))).astype(np.int64)
     zero = np.zeros(len(some), dtype=np.int64)
-    return zero - 1, day, zero, network[who], zero, base[who], count, duration
+    return zero - 1, day, zero, network.ravel()[some], zero, base[who], count, duration
 
 
 def draw_usage(life: Life, calls: Calls, days: Ints, month: int) -> Usage:

@@ -12,17 +12,16 @@ import pyarrow as pa
 
 from nbo.errors import UsageError
 from nbo.world import catalog
-from nbo.world.calendar import Floats
+from nbo.world.calendar import Floats, day_factors
 from nbo.world.columns import Ints, account_ids
 from nbo.world.config import Chunk, WorldConfig
 from nbo.world.contacts import accept_if_reached, acceptance, may_offer
-from nbo.world.expectation import MONTH_DAYS
+from nbo.world.expectation import MONTH_DAYS, TYPICAL_DAY
 from nbo.world.life import Course, Life
 from nbo.world.margins import expected_margin, expected_use, levels_of
 from nbo.world.offers import CHANNEL_COST, CHANNEL_IDS, NOTHING, OFFER_IDS, REACH, SELLS
 from nbo.world.rivals import MINUTE
 from nbo.world.state import WEEK, Forced
-from nbo.world.tariffs import NATIONAL
 from nbo.world.tuning import TUNING, Tuning
 
 __all__ = ["NOTHING_DONE", "Action", "Outcomes", "potential_outcomes", "wallets"]
@@ -57,6 +56,8 @@ class Action:
             raise UsageError(f"offer: expected one of {', '.join(OFFER_IDS)}, got {self.offer!r}")
         if self.offer != OFFER_IDS[NOTHING] and self.channel not in CHANNEL_IDS:
             raise UsageError(f"channel: expected one of {', '.join(CHANNEL_IDS)}, got {self.channel!r}")
+        if self.offer == OFFER_IDS[NOTHING] and self.channel is not None:
+            raise UsageError(f"channel: expected none for the offer none, got {self.channel!r}")
 
     @property
     def places(self) -> tuple[int, int]:
@@ -80,7 +81,7 @@ class Outcomes:
     accepts : float array of shape (n, A)
         Chance of acceptance.
     leaves : float array of shape (n, A)
-        Share of the lucks under which it has left by its own will within the horizon.
+        Chance that it has left by its own will within the horizon: mean over the lucks.
     margin : float array of shape (n, A)
         Mean over the lucks of the expected margin within the horizon, CNY.
     """
@@ -150,8 +151,7 @@ def potential_outcomes(
     if it alone were treated so. Every action meets the same random numbers, so that a difference
     between two actions is theirs. What the operator does in later weeks goes on as it would.
     """
-    if not config.first_day <= as_of < config.end_day:
-        raise UsageError(f"as_of: expected a day of the run, {config.first_day} to {config.end_day - 1}")
+    check_day(config, as_of)
     if not actions or not lucks or min(lucks) < 0 or horizon_days < 1:
         raise UsageError("expected an action, a horizon of a day, and a luck of 0 or above, at least")
     told = config.scenario.tuned(tuning)
@@ -160,6 +160,12 @@ def potential_outcomes(
     ]
     names, may, accepts, leaves, margin = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Outcomes(names, tuple(actions), may, accepts, leaves, margin)
+
+
+def check_day(config: WorldConfig, as_of: int) -> None:
+    """Refuse a day outside the run."""
+    if not config.first_day <= as_of < config.end_day:
+        raise UsageError(f"as_of: expected a day of the run, {config.first_day} to {config.end_day - 1}")
 
 
 def chunk_outcomes(
@@ -268,6 +274,7 @@ def wallets(config: WorldConfig, as_of: int, *, tuning: Tuning = TUNING) -> pa.T
     -----
     A rival's long distance has its own minute; its local calls and dial-up are taken to cost what ours do.
     """
+    check_day(config, as_of)
     tables = []
     for chunk in config.chunks:
         course = Course.begin(chunk, config, config.scenario.tuned(tuning))
@@ -281,14 +288,18 @@ def chunk_wallets(life: Life, as_of: int) -> pa.Table:
     days = np.arange(as_of, as_of + 1)
     week = int(life.weeks_of(days)[0])
     who = np.flatnonzero((life.population.join <= as_of) & (as_of < life.end))
+    season = day_factors(days, life.schedule)[:, 0][life.population.site_type]
     now = levels_of(life, days)
+    now = replace(now, level=now.level / season * TYPICAL_DAY)
     dials = (np.asarray(now.dials) > 0).astype(np.float64)
     loyal = replace(now, leak=np.zeros(life.population.count), dials=dials)
-    leaked = np.maximum(life.habits.amounts(loyal) - life.habits.amounts(now), 0) * MONTH_DAYS
+    calls = life.habits.amounts(now)
+    own = (expected_use(life, days) - life.habits.amounts(levels_of(life, days)) + calls) * MONTH_DAYS
+    leaked = np.maximum(life.habits.amounts(loyal) - calls, 0) * MONTH_DAYS
     rival = leaked.copy()
-    minute = MINUTE[life.rival[:, week] - 1] / catalog.TRUNK_MINUTE[NATIONAL]
-    rival[:, catalog.BILL_FAMILIES.index("long_distance")] *= minute
-    own = expected_use(life, days) * MONTH_DAYS
+    place = life.rival[:, week] - 1
+    minute = MINUTE[place] * (1 - life.schedule.price_cuts(as_of)[place])
+    rival[:, catalog.BILL_FAMILIES.index("long_distance")] = life.habits.leaked_amount(now, minute)
     names = np.array(catalog.NETWORK_IDS, dtype=object)[life.rival[:, week]]
     names[life.leak[:, week] <= 0] = None
     both = own + rival

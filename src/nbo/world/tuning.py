@@ -4,11 +4,28 @@ Rates per week are hazards of a 7-day step. ``assumed`` numbers were set so that
 ``docs/world.md`` hold; none was estimated from a real operator.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
-NOT_NEGATIVE = ("_per_week", "_per_month", "_per_line_day", "_median", "_sd", "_rate", "_months")
-"""Ends of the names of numbers that cannot be below 0."""
+RANGES = {
+    "_per_week": (0.0, 10.0),
+    "_per_month": (0.0, 10.0),
+    "_per_line_day": (0.01, 1000.0),
+    "_median": (1.0, 1000.0),
+    "_sd": (0.0, 5.0),
+    "_rate": (0.0, 100.0),
+    "_month": (1, 120),
+    "_mean": (-5.0, 8.0),
+    "_bias": (-20.0, 20.0),
+    "_worth": (-20.0, 20.0),
+}
+"""What numbers may be, by the end of their names; all others lie between 0 and 100."""
+
+
+def allowed(name: str) -> tuple[float, float]:
+    """The range of a number."""
+    return next((span for end, span in RANGES.items() if name.endswith(end)), (0.0, 100.0))
 
 
 @dataclass(frozen=True)
@@ -120,12 +137,15 @@ class Tuning:
         for name, value in changes.items():
             if name not in known:
                 raise ValueError(f"tuning.{name}: no such number; see docs/world.md")
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < math.inf:
+                raise ValueError(f"tuning.{name}: expected a number, got {value!r}")
             if known[name] is int and not isinstance(value, int):
                 raise ValueError(f"tuning.{name}: expected a whole number, got {value}")
             if name.endswith("_share") and not 0 <= value <= 1:
                 raise ValueError(f"tuning.{name}: expected a share from 0 to 1, got {value}")
-            if name.endswith(NOT_NEGATIVE) and value < 0:
-                raise ValueError(f"tuning.{name}: expected 0 or above, got {value}")
+            low, high = allowed(name)
+            if not low <= value <= high:
+                raise ValueError(f"tuning.{name}: expected {low:g} to {high:g}, got {value:g}")
         return replace(self, **changes)  # type: ignore[arg-type]
 
 

@@ -135,7 +135,7 @@ def test_consumers_are_persons_with_a_line_or_two() -> None:
     assert np.median(lines[lines > 0]) == 1 and lines.max() <= 3
 
 
-def test_faults_of_the_files_are_found_by_the_check(tmp_path: Path) -> None:
+def test_faults_of_the_files_are_there_and_the_check_drops_what_came_twice(tmp_path: Path) -> None:
     scenario = read_scenario("data_outage")
     quiet = replace(TUNING, calls_per_line_day=0.5)
     config = WorldConfig(accounts=60, months=6, seed=2, scenario=scenario)
@@ -175,8 +175,17 @@ BAD = {
     ),
     "negative rate": (
         "[tuning]\nfault_per_week = -1.0",
-        r"tuning\.fault_per_week: expected 0 or above, got -1\.0",
+        r"tuning\.fault_per_week: expected 0 to 10, got -1",
     ),
+    "not finite": ("[tuning]\nbite_bias = nan", r"tuning\.bite_bias: expected a number, got nan"),
+    "infinite": ("[tuning]\njoin_per_month = inf", r"tuning\.join_per_month: expected a number, got inf"),
+    "a word": ('[tuning]\nseen_share = "half"', r"tuning\.seen_share: expected a number, got 'half'"),
+    "no calls": (
+        "[tuning]\ncalls_per_line_day = 0",
+        r"tuning\.calls_per_line_day: expected 0\.01 to 1000, got 0",
+    ),
+    "month 0": ("[tuning]\nnewcomer_month = 0", r"tuning\.newcomer_month: expected 1 to 120, got 0"),
+    "a name": ('name = "x"', r"name: expected none, the file's own name is the scenario's"),
     "unknown number": ("[tuning]\nluck = 1.0", r"tuning\.luck: no such number; see docs/world\.md"),
     "half a month": (
         "[tuning]\nnewcomer_month = 1.5",
@@ -201,6 +210,13 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match=r"expected a text file in UTF-8"):
         read_scenario(str(path))
+
+
+@pytest.mark.parametrize("name", ["x" * 5000 + ".toml", "nowhere.toml"])
+def test_a_file_that_is_not_there_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=r"cannot be read") as caught:
+        read_scenario(name)
+    assert len(str(caught.value)) < 200
 
 
 def test_a_name_that_is_not_known_is_refused() -> None:

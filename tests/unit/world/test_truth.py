@@ -9,17 +9,28 @@ import pyarrow.compute as pc
 import pytest
 
 from nbo.errors import UsageError
-from nbo.world import TUNING, WorldConfig
+from nbo.world import TUNING, Scenario, WorldConfig
 from nbo.world.columns import NEVER
 from nbo.world.life import Life, live
 from nbo.world.margins import expected_margin
 from nbo.world.offers import CHANNEL_IDS, OFFER_IDS
-from nbo.world.truth import NOTHING_DONE, Action, Outcomes, potential_outcomes, wallets
+from nbo.world.scenario import TariffChange
+from nbo.world.state import Forced
+from nbo.world.truth import (
+    NOTHING_DONE,
+    Action,
+    Outcomes,
+    course_before,
+    life_under,
+    potential_outcomes,
+    wallets,
+)
 
 CONFIG = WorldConfig(accounts=500, months=8, seed=5)
 MANY = replace(TUNING, contact_per_week=0.05, contact_random_per_week=0.02)
 AS_OF = CONFIG.month_starts[4]
 HORIZON = CONFIG.end_day - AS_OF
+DEARER = TariffChange(from_day=0, long_distance=1.25)
 CARE = Action("care_call", "call_centre")
 SALE = Action("extra_line", "call_centre")
 
@@ -71,6 +82,22 @@ def test_who_was_left_alone_has_the_outcome_of_nothing_done(life: Life) -> None:
     assert (found.leaves[rows, 0] == left).all()
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_a_life_left_to_the_operator_is_the_one_that_was_written(seed: int) -> None:
+    """Also where it is lived to another day than the written one."""
+    config = WorldConfig(accounts=500, months=8, seed=seed)
+    as_of, end = config.month_starts[3], config.month_starts[6]
+    before = course_before(config.chunks[0], config, MANY, as_of, end)
+    n = before.state.count
+    left_alone = Forced(as_of, np.full(n, -1), np.zeros(n, dtype=np.int64))
+    again, written = life_under(before, left_alone, 0, end), live(config.chunks[0], config, MANY)
+    assert (again.leak == written.leak[:, : again.leak.shape[1]]).all()
+    assert ((again.leave < end) == (written.leave < end)).all()
+    days = (config.month_starts[3], config.month_starts[5])
+    still = written.leave >= end + 150  # decided later, so nothing fades yet
+    assert np.allclose(expected_margin(again, *days)[still], expected_margin(written, *days)[still])
+
+
 def test_the_future_of_an_action_does_not_reach_back(life: Life) -> None:
     found = outcomes(NOTHING_DONE, CARE, lucks=(0, 1, 2))
     alive = (life.population.join <= AS_OF) & (life.end > AS_OF)
@@ -85,7 +112,7 @@ def test_care_holds_the_service_minded_and_selling_drives_off_those_who_need_lit
     mine = attitude[[int(name[1:]) for name in found.account_ids]]
     harmed = (found.leaves[:, 2] - found.leaves[:, 0])[mine == 3]
     spared = (found.leaves[:, 2] - found.leaves[:, 0])[mine == 4]
-    assert harmed.mean() > 0.02 and harmed.mean() > 3 * abs(spared.mean())
+    assert harmed.mean() > 0.02 and harmed.mean() > 2 * abs(spared.mean())
 
 
 def test_without_effects_every_action_ends_alike_but_for_its_cost() -> None:
@@ -151,7 +178,27 @@ def test_what_cannot_be_asked_is_refused(changed: dict[str, object], told: str) 
         potential_outcomes(CONFIG, **asked)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("day", [CONFIG.first_day - 1, CONFIG.end_day])
+def test_wallets_of_a_day_outside_the_run_are_refused(day: int) -> None:
+    with pytest.raises(UsageError, match=r"as_of: expected a day of the run"):
+        wallets(CONFIG, day)
+
+
+def test_wallets_do_not_follow_the_day_of_the_week_or_our_own_prices() -> None:
+    monday = AS_OF - (AS_OF + 3) % 7
+    spent = [pc.sum(wallets(CONFIG, day, tuning=MANY)["own_amount"]).as_py() for day in (monday, monday + 5)]
+    assert spent[0] == pytest.approx(spent[1], rel=0.02)
+    dearer = replace(CONFIG, scenario=Scenario(name="x", description="x", tariff_changes=(DEARER,)))
+    lost = [
+        pc.sum(wallets(config, monday, tuning=replace(MANY, bite_by_tariff=0.0))["rival_amount"]).as_py()
+        for config in (CONFIG, dearer)
+    ]
+    assert lost[0] == pytest.approx(lost[1], rel=1e-9) and lost[0] > 0
+
+
 def test_an_action_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"channel: expected none for the offer none, got 'web'"):
+        Action("none", "web")
     with pytest.raises(UsageError, match=r"offer: expected one of none, growth_plan_a, .*, got 'gold'"):
         Action("gold", "web")
 
