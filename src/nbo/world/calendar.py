@@ -11,6 +11,8 @@ from nbo.asof import date_of, day_of
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+MONTH_DAYS = 30.4
+"""Of a month, on average."""
 # fmt: off
 _NEW_YEARS = (
     205, 124, 212, 201, 122, 209, 129, 218, 207, 126, 214, 203, 123, 210, 131, 219,

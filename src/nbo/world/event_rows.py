@@ -23,12 +23,12 @@ from nbo.world.columns import (
 from nbo.world.config import WorldConfig
 from nbo.world.contacts import PROB_UNIT
 from nbo.world.life import Life
-from nbo.world.money import FEES, Bills, Payments
+from nbo.world.money import Bills, Payments
 from nbo.world.numbers import PREFIXES
 from nbo.world.offers import CHANNEL_IDS, OFFER_IDS, PLAN_PAYS
 from nbo.world.service import OUTCOMES
 from nbo.world.state_rows import accounts_of, keys
-from nbo.world.tariffs import INTERNATIONAL, RIVAL_CODE, SALES_CALL
+from nbo.world.tariffs import FEES, INTERNATIONAL, RIVAL_CODE, SALES_CALL
 from nbo.world.traffic import SERVICES, Settlements, Usage
 
 DRIVERS = ["quality", "quantity", "price"]

@@ -6,13 +6,14 @@ import numpy as np
 from scipy.stats import norm
 
 from nbo.world import catalog
-from nbo.world.calendar import Floats
+from nbo.world.calendar import MONTH_DAYS, Floats
 from nbo.world.columns import Bools
 from nbo.world.population import Lines, Population
 from nbo.world.tariffs import (
     DIAL_UP,
     DIAL_UP_PER_DAY,
     FAILED_SHARE,
+    FEES,
     HKMT,
     INTERNATIONAL,
     LOCAL,
@@ -24,10 +25,9 @@ from nbo.world.tariffs import (
     charges,
 )
 
-__all__ = ["MONTH_DAYS", "Habits", "Levels", "mean_charge"]
+__all__ = ["Habits", "Levels", "mean_charge"]
 
 FAR = (NATIONAL, HKMT, INTERNATIONAL)
-MONTH_DAYS = 30.4
 TYPICAL_DAY = 0.87
 """Use on a day of any week against a working day, about."""
 MOST_FAR = 0.9
@@ -90,7 +90,6 @@ class Habits:
         """The habits of accounts; ``begun``, shape (lines,), tells the lines they began with."""
         shares = people.destination_shares
         far = shares[:, 1:] / shares[:, 1:].sum(axis=1, keepdims=True)
-        fees = np.array([product.fee for product in catalog.PRODUCTS], dtype=np.float64)
         return cls(
             people=people,
             out_per_day=people.calls_per_day * (1 - people.in_share),
@@ -99,7 +98,7 @@ class Habits:
             by_ip=far @ BY_IP,
             dial_up=people.dial_up.astype(np.float64) * (DIAL_UP_PER_DAY * DIAL_UP_CALL),
             line_fees=np.asarray(
-                np.bincount(lines.account[begun], fees[lines.product[begun]], people.count), np.float64
+                np.bincount(lines.account[begun], FEES[lines.product[begun]], people.count), np.float64
             ),
         )
 

@@ -3,14 +3,15 @@
 import numpy as np
 
 from nbo.world import catalog
-from nbo.world.calendar import Floats, day_factors
+from nbo.world.calendar import MONTH_DAYS, Floats, day_factors
 from nbo.world.calls import CONTRACT_IP_SHARE, FADE_TO, data_leak
 from nbo.world.columns import Bools, Ints
-from nbo.world.expectation import MONTH_DAYS, Levels
+from nbo.world.expectation import Levels
 from nbo.world.life import Life
-from nbo.world.money import FAMILY_OF_PRODUCT, FEES, PHS_SPREAD, USE, USE_SPREAD, plan_pays, plans_on
+from nbo.world.money import FAMILY_OF_PRODUCT, PHS_SPREAD, USE, USE_SPREAD, plan_pays, plans_on
 from nbo.world.offers import CHANNEL_COST, NOTHING
 from nbo.world.state import WEEK
+from nbo.world.tariffs import FEES
 
 __all__ = ["action_costs", "expected_margin", "expected_use", "levels_of"]
 

@@ -11,7 +11,7 @@ from nbo.world.columns import Ints
 from nbo.world.life import Life
 from nbo.world.offers import PLAN_PAYS, PLAN_USES
 from nbo.world.service import sigmoid
-from nbo.world.tariffs import DIAL_UP, HKMT, INTERNATIONAL, LOCAL, NATIONAL, RIVAL_CODE
+from nbo.world.tariffs import DIAL_UP, FEES, HKMT, INTERNATIONAL, LOCAL, NATIONAL, RIVAL_CODE
 
 DUE_DAYS = 20
 UNPAID_DAYS = 75
@@ -22,7 +22,6 @@ FAMILY_OF_PRODUCT = np.array(
         for p in catalog.PRODUCTS
     ]
 )
-FEES = np.array([product.fee for product in catalog.PRODUCTS])
 PHS_SPREAD = (0.5, 0.3)
 """Log mean and spread of what PHS is billed against its fee."""
 USE_SPREAD = 0.4

@@ -7,12 +7,13 @@ import pyarrow.csv
 
 from nbo.engine import Embedded
 from nbo.errors import DataError
+from nbo.world import catalog
 from nbo.world.blocks import BIG_TABLES, LISTS
 from nbo.world.offers import CHANNEL_IDS
 
 __all__ = ["MEASURES", "Measure", "Reading", "opened", "realism"]
 
-VOLUNTARY = "('price', 'service', 'rival_offer', 'contract_end', 'moved', 'customer_request')"
+VOLUNTARY = "(" + ", ".join(f"'{reason}'" for reason in catalog.VOLUNTARY) + ")"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nbo.world import catalog
-from nbo.world.calendar import Floats
+from nbo.world.calendar import MONTH_DAYS, Floats
 from nbo.world.columns import NEVER, Bools, Ints
 from nbo.world.config import WorldConfig
 from nbo.world.population import NEW_CUSTOMER_DAYS, ORDER_DAYS, Lines, Orders
@@ -20,7 +20,6 @@ from nbo.world.wants import (
     COLUMN,
     IS_BROADBAND,
     IS_LINE,
-    MONTH_DAYS,
     NEW_CLASS,
     NEWCOMER,
     WANTED,

@@ -15,6 +15,8 @@ SPREAD = 0.95
 FAILED_SHARE = 0.06
 MAX_SECONDS = 4 * 3600
 DIAL_UP_PER_DAY = 1.1
+FEES = np.array([product.fee for product in catalog.PRODUCTS])
+"""Monthly fee of each product of the catalog, fen."""
 
 
 def charges(

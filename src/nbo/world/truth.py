@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from nbo.errors import UsageError
 from nbo.world import catalog
-from nbo.world.calendar import Floats, day_factors
+from nbo.world.calendar import MONTH_DAYS, Floats, day_factors
 from nbo.world.columns import Ints, account_ids
 from nbo.world.config import Chunk, WorldConfig
 from nbo.world.contacts import accept_if_reached, acceptance, may_offer
-from nbo.world.expectation import MONTH_DAYS, TYPICAL_DAY
+from nbo.world.expectation import TYPICAL_DAY
 from nbo.world.life import Course, Life
 from nbo.world.margins import expected_margin, expected_use, levels_of
 from nbo.world.offers import CHANNEL_COST, CHANNEL_IDS, NOTHING, OFFER_IDS, REACH, SELLS

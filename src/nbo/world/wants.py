@@ -18,7 +18,6 @@ from nbo.world.columns import Bools, Ints
 from nbo.world.population import Lines, Population
 from nbo.world.tuning import Tuning
 
-MONTH_DAYS = 30.4
 USUAL_CALLS = 3.3
 """Calls a day of a small account."""
 NEW_CLASS = catalog.ACCOUNT_CLASSES.index("X")
