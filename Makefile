@@ -13,7 +13,7 @@ ARGS ?=
 # Test processes; 0 = none beside this one.
 WORKERS ?= auto
 
-.PHONY: help demo test check lint types contracts coverage bench-features bench-recommendations bench-next-product bench-real bench-real-ablation bench-world bench-publish mutants lock clean environment
+.PHONY: help demo test test-spark check lint types contracts coverage bench-features bench-recommendations bench-next-product bench-real bench-real-ablation bench-world bench-publish mutants lock clean environment
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS="	" read -r name text; do printf '  %-20s %s\n' "$$name" "$$text"; done
@@ -26,6 +26,9 @@ demo: environment ## simulate a small operator, train, promote, score and print 
 
 test: environment ## run the test suite (ARGS="-k word" narrows it)
 	@$(PYTHON) -m pytest -n $(WORKERS) $(ARGS)
+
+test-spark: environment ## compare every feature on a real Spark with the embedded engine (needs Java)
+	@NBO_TEST_REQUIRE=spark $(PYTHON) -m pytest tests/integration/test_spark.py $(ARGS)
 
 coverage: environment ## run the test suite and fail under 90 % of lines (htmlcov/index.html shows which)
 	@$(MAKE) --no-print-directory test ARGS='--cov=nbo --cov-report=term:skip-covered --cov-report=html --cov-fail-under=90 $(ARGS)'
