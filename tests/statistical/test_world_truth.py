@@ -51,10 +51,10 @@ def left(life: Life, end: int) -> np.ndarray:
     return np.asarray(life.leave < np.minimum(end, life.gone), dtype=np.float64)
 
 
-def arms_of(life: Life, arm: int, first: int, after: int, end: int) -> Arms:
-    """Treated and untreated accounts of one arm of the contact log, just as they stand there."""
+def policy_arms(life: Life, first: int, after: int, end: int) -> Arms:
+    """Treated and untreated accounts of the policy's part of the contact log, just as they stand there."""
     account, when, offer, _, _, _, arms, _ = life.happenings.columns("contact", 8)
-    now = (when >= first) & (when < after) & (arms == arm)
+    now = (when >= first) & (when < after) & (arms == POLICY)
     outcome, treated = left(life, end)[account[now]], offer[now] > NOTHING
     return Arms(outcome[treated], outcome[~treated])
 
@@ -150,7 +150,7 @@ def test_what_the_policy_did_cannot_be_read_as_an_effect() -> None:
         config = WorldConfig(accounts=1000, months=10, seed=seed)
         for chunk in config.chunks:
             life = live(chunk, config, mute)
-            arms = arms_of(life, POLICY, config.month_starts[1], config.month_starts[5], config.end_day)
+            arms = policy_arms(life, config.month_starts[1], config.month_starts[5], config.end_day)
             treated.append(arms.treated)
             control.append(arms.control)
     pooled = Arms(np.concatenate(treated), np.concatenate(control))

@@ -82,27 +82,26 @@ def simulate(
 
     Example: nbo simulate --accounts 500 --months 10 --seed 1 --out runs/raw
     """
-    from nbo.world import WorldConfig, processors, read_scenario
+    from nbo.world import WorldConfig, read_scenario
     from nbo.world import simulate as simulate_world
 
     config = WorldConfig(accounts=accounts, months=months, seed=seed, scenario=read_scenario(scenario))
-    page = out.with_name(f"{out.name}.html") if out.name else out
+    page = Path(f"{out}.html")
     if description and page.exists():
         raise UsageError(f"--describe: {page} is there already", "Choose another --out, or remove it")
-    summary = simulate_world(config, out, progress, workers=processors() if workers is None else workers)
+    summary = simulate_world(config, out, progress, workers=workers)
     rows = [{"table": name, "rows": count} for name, count in summary.rows.items()]
     result, lines = {"out": str(out), "rows": summary.rows}, table_lines(["table", "rows"], rows)
     if description:
-        more, told = described(out, f"{config.scenario.name}: {config.scenario.description}")
+        more, told = described(out, page, f"{config.scenario.name}: {config.scenario.description}")
         result, lines = {**result, **more}, [*lines, "", *told]
     answer(result, lines, as_json=as_json)
 
 
-def described(out: Path, words: str) -> tuple[dict[str, Any], list[str]]:
-    """The page about what was simulated, written beside it; its figures as a result and as lines."""
+def described(out: Path, page: Path, words: str) -> tuple[dict[str, Any], list[str]]:
+    """The page about what was simulated, written; its figures as a result and as lines."""
     from nbo.world.describe import describe
 
-    page = out.with_name(f"{out.name}.html")
     html, readings = describe(out, words)
     write_atomic(page, html)
     figures = [

@@ -29,7 +29,7 @@ from nbo.tables.mapping import load_mapping
 from nbo.tables.store import Store
 from nbo.tracking import open_tracking
 from nbo.workspace import Workspace
-from nbo.world import WorldConfig, processors, simulate
+from nbo.world import WorldConfig, simulate
 
 OWNED = ".nbo-demo"
 STAGES = 7
@@ -43,7 +43,7 @@ def run_demo(place: Workspace, out: Path, *, accounts: int, months: int, seed: i
         started = time.monotonic()
         with stage(1, f"simulate {accounts:,} accounts over {months} months"):
             config = WorldConfig(accounts=accounts, months=months, seed=seed)
-            simulate(config, out / "raw", progress, workers=processors())
+            simulate(config, out / "raw", progress, workers=None)
         with stage(2, "check the tables and write the store"):
             report = check_tables(
                 out / "raw",

@@ -6,10 +6,10 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from nbo.engine.embedded import BATCH_MEMORY, Embedded, identifier, literal
+from nbo.engine.embedded import BATCH_MEMORY, Embedded, identifier, literal, portable
 from nbo.engine.spark import LOCAL, Spark
 
-__all__ = ["BATCH_MEMORY", "LOCAL", "Embedded", "Engine", "Spark", "identifier", "literal"]
+__all__ = ["BATCH_MEMORY", "LOCAL", "Embedded", "Engine", "Spark", "identifier", "literal", "portable"]
 
 
 class Engine(Protocol):

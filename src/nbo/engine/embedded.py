@@ -129,6 +129,17 @@ def storage_trouble(error: duckdb.Error) -> NboError | None:
     return None
 
 
+def portable(sql_type: str) -> str:
+    """The name by which every engine knows a type of the contracts.
+
+    Examples
+    --------
+    >>> portable("VARCHAR"), portable("BIGINT")
+    ('STRING', 'BIGINT')
+    """
+    return "STRING" if sql_type == "VARCHAR" else sql_type
+
+
 def literal(text: str) -> str:
     """A SQL string literal.
 

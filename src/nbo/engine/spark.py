@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nbo.engine.embedded import portable
 from nbo.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ __all__ = ["LOCAL", "Spark"]
 
 LOCAL = "local[*]"
 """The master that is this machine, all its processors."""
-TEXT = {"VARCHAR": "STRING"}
-"""Types that Spark calls otherwise."""
 SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
@@ -70,9 +69,7 @@ class Spark:
 
     def view(self, name: str, files: Sequence[Path], missing: Mapping[str, str] | None = None) -> None:
         """Make Parquet files readable under a table name; as :meth:`Embedded.view`."""
-        nulls = [
-            f"CAST(NULL AS {TEXT.get(kind, kind)}) AS `{column}`" for column, kind in (missing or {}).items()
-        ]
+        nulls = [f"CAST(NULL AS {portable(kind)}) AS `{column}`" for column, kind in (missing or {}).items()]
         with told_spark_errors():
             if files:
                 self._session.read.parquet(*(str(path) for path in files)).createOrReplaceTempView(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from nbo.engine import portable
 from nbo.errors import LeakageError, UsageError
 from nbo.features.compiled import CompiledFeature, CompiledFeatures
 from nbo.features.plan import Plan
@@ -10,9 +11,6 @@ from nbo.features.verbs import VERBS
 from nbo.features.verbs.meaning import feature_columns, leaf_name, window_name
 from nbo.tables.catalog import contract
 from nbo.tables.contract import ALL_PURPOSES, PURPOSES, close_matches
-
-PORTABLE = {"VARCHAR": "STRING"}
-"""Types that every engine knows by another name."""
 
 
 def compile_features(sets: Sequence[FeatureSet], purpose: str = "retention") -> CompiledFeatures:
@@ -68,8 +66,7 @@ def compile_one(family: FeatureSet, feature: Feature, plan: Plan) -> tuple[Compi
         null_means=meaning.null_means,
         sql_type=meaning.sql_type,
     )
-    stored = PORTABLE.get(meaning.sql_type, meaning.sql_type)
-    return one, f"CAST({meaning.expression} AS {stored})"
+    return one, f"CAST({meaning.expression} AS {portable(meaning.sql_type)})"
 
 
 def feature_name(feature: Feature) -> str:

@@ -6,7 +6,7 @@ It is not imported here, because nothing that learns or decides may read it.
 
 from nbo.world.config import WorldConfig
 from nbo.world.scenario import Scenario, read_scenario, scenario_names
-from nbo.world.simulate import WorldSummary, processors, simulate
+from nbo.world.simulate import WorldSummary, simulate
 from nbo.world.tuning import TUNING, Tuning
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "Tuning",
     "WorldConfig",
     "WorldSummary",
-    "processors",
     "read_scenario",
     "scenario_names",
     "simulate",

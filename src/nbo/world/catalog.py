@@ -144,7 +144,7 @@ ACCOUNT_CLASSES = ["A", "B", "C", "D", "X"]
 KINDS = ["company", "sole_trader", "consumer"]
 ARMS = ["policy", "randomised"]
 ATTITUDES = ["optimised_product", "service_first", "over_consuming", "basic_need", "follower"]
-OPTIMISED, SERVICE_FIRST, OVER_CONSUMING, BASIC_NEED, FOLLOWER = range(5)
+FOLLOWER = ATTITUDES.index("follower")
 AREAS = 4
 """Exchange areas of a neighbourhood."""
 VOLUNTARY = ["price", "service", "rival_offer", "contract_end", "moved", "customer_request"]

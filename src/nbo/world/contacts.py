@@ -25,6 +25,7 @@ from nbo.world.offers import (
     MOOD,
     NOTHING,
     ODDS,
+    OFFER_IDS,
     OFFERS,
     PLAN,
     PRODUCT,
@@ -54,6 +55,9 @@ BROADBAND = np.isin(np.arange(len(catalog.PRODUCTS)), catalog.BROADBAND_PRODUCTS
 PLANS = np.flatnonzero(PLAN > 0)
 PLAN_STEP = 10_000
 """Plan bases are agreed in steps of 100 CNY."""
+GIFT = OFFER_IDS.index("loyalty_gift")
+PROB_UNIT = 10**9
+"""Probabilities are kept among whole numbers in units of a billionth."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ def policy_probs(state: State, allowed: Bools, sense: Floats) -> Floats:
     weights = np.tile(USUAL.astype(np.float64), (state.count, 1))
     weights[:, NOTHING] = 0.3 - 0.8 * sense
     weights[:, PLANS] += 0.35 * (people.worth - state.tuning.usual_worth)[:, None] + 0.5 * sense[:, None]
-    weights[:, [offer.offer_id for offer in OFFERS].index("loyalty_gift")] += 0.7 * sense
+    weights[:, GIFT] += 0.7 * sense
     for offer, made in enumerate(OFFERS):
         if made.product == "business_adsl":
             weights[:, offer] += 1.2 * people.dial_up
@@ -195,10 +199,6 @@ def step_contacts(state: State) -> None:
     )
     disturb(state, account[reached], offer[reached], channel[reached])
     agree(state, account[accepts], offer[accepts], when[account[accepts]])
-
-
-PROB_UNIT = 10**9
-"""Probabilities are kept among whole numbers in units of a billionth."""
 
 
 def chosen_actions(state: State, sense: Floats, uniform: Floats) -> Choice:

@@ -7,7 +7,7 @@ from nbo.engine import Embedded
 from nbo.report.blocks import Chart, Grid, Section, Text
 from nbo.report.page import render_page
 from nbo.report.plain_charts import columns_svg, curve_svg
-from nbo.world.realism import Reading, opened, realism
+from nbo.world.realism import Reading, opened, readings
 
 __all__ = ["describe"]
 
@@ -30,23 +30,23 @@ def describe(folder: Path, scenario: str) -> tuple[str, list[Reading]]:
         HTML; the same tables give the same text.
     list of Reading
     """
-    readings = realism(folder)
     with opened(folder) as sql:
+        found = readings(sql)
         sections = [
-            Section("figures", "Figures and what was aimed at", (Text(scenario), figures_grid(readings))),
+            Section("figures", "Figures and what was aimed at", (Text(scenario), figures_grid(found))),
             Section("calls", "Calls", (by_hour(sql), by_day(sql), durations(sql))),
             Section("money", "Money", (concentration(sql),)),
             Section("leaving", "Leaving", (leavers(sql), rival_codes(sql))),
         ]
         counted = sql.query("SELECT count(*) AS n, count(DISTINCT account_id) AS accounts FROM calls")
     calls, accounts = counted["n"][0].as_py(), counted["accounts"][0].as_py()
-    met = sum(reading.met for reading in readings)
+    met = sum(reading.met for reading in found)
     key = [(f"{accounts:,}", "accounts that call"), (f"{calls:,}", "calls")]
-    key.append((f"{met} of {len(readings)}", "figures where they should be"))
-    return render_page("A simulated operator", sections, key), readings
+    key.append((f"{met} of {len(found)}", "figures where they should be"))
+    return render_page("A simulated operator", sections, key), found
 
 
-def figures_grid(readings: Sequence[Reading]) -> Grid:
+def figures_grid(found: Sequence[Reading]) -> Grid:
     rows = tuple(
         (
             reading.measure.words,
@@ -55,7 +55,7 @@ def figures_grid(readings: Sequence[Reading]) -> Grid:
             "yes" if reading.met else "no",
             reading.measure.source,
         )
-        for reading in readings
+        for reading in found
     )
     headings = ("figure", "measured", "aimed at", "met", "source of the aim")
     return Grid("Figures of the raw tables", headings, rows, prose=frozenset({0, 3, 4}))

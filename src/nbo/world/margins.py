@@ -13,7 +13,7 @@ from nbo.world.offers import CHANNEL_COST, NOTHING
 from nbo.world.state import WEEK
 from nbo.world.tariffs import FEES
 
-__all__ = ["action_costs", "expected_margin", "expected_use", "levels_of"]
+__all__ = ["action_costs", "expected_margin", "expected_use", "levels_of", "monthly_fees", "served"]
 
 MARGIN_SHARE = 1 - np.array(catalog.COST_SHARE)
 PHS_USE = float(np.exp(PHS_SPREAD[0] + PHS_SPREAD[1] ** 2 / 2))
@@ -54,21 +54,24 @@ def served(life: Life, days: Ints) -> Floats:
 
 def expected_use(life: Life, days: Ints) -> Floats:
     """Expected charges at list prices over the days of a week, fen, shape (accounts, 4 families)."""
-    middle = int(days[len(days) // 2])
     calls = life.habits.amounts(levels_of(life, days)) * (served(life, days) * len(days))[:, None]
-    share = len(days) / MONTH_DAYS
+    use: Floats = calls + monthly_fees(life, int(days[len(days) // 2])) * (len(days) / MONTH_DAYS)
+    return use
+
+
+def monthly_fees(life: Life, day: int) -> Floats:
+    """Fees of a month and use that no call record shows, on a day, fen, shape (accounts, 4 families)."""
     lines, spells, n = life.lines, life.takes.spells, life.population.count
     stop = np.minimum(life.line_end, life.suspended[lines.account])
-    on = (lines.start <= middle) & (middle < stop)
+    on = (lines.start <= day) & (day < stop)
     fee = FEES[lines.product] * np.where(lines.product == catalog.PHS, PHS_USE, 1.0) * on
-    held = (spells.since <= middle) & (middle < np.minimum(spells.until, life.end[spells.account]))
+    held = (spells.since <= day) & (day < np.minimum(spells.until, life.end[spells.account]))
     extra = (FEES[spells.product] + USE[spells.product] * OTHER_USE) * held
     account = np.concatenate([lines.account, spells.account])
     family = FAMILY_OF_PRODUCT[np.concatenate([lines.product, spells.product])]
     width = len(catalog.BILL_FAMILIES)
     fees = np.bincount(account * width + family, np.concatenate([fee, extra]), minlength=n * width)
-    use: Floats = calls + fees.reshape(n, width) * share
-    return use
+    return np.asarray(fees.reshape(n, width), dtype=np.float64)
 
 
 def levels_of(life: Life, days: Ints) -> Levels:

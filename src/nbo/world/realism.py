@@ -11,7 +11,7 @@ from nbo.world import catalog
 from nbo.world.blocks import BIG_TABLES, LISTS
 from nbo.world.offers import CHANNEL_IDS
 
-__all__ = ["MEASURES", "Measure", "Reading", "opened", "realism"]
+__all__ = ["MEASURES", "Measure", "Reading", "opened", "readings", "realism"]
 
 VOLUNTARY = "(" + ", ".join(f"'{reason}'" for reason in catalog.VOLUNTARY) + ")"
 
@@ -207,7 +207,12 @@ def realism(folder: Path) -> list[Reading]:
         If the folder holds no raw tables of a simulated operator.
     """
     with opened(folder) as sql:
-        return [Reading(measure, read(sql, measure.sql)) for measure in MEASURES]
+        return readings(sql)
+
+
+def readings(sql: Embedded) -> list[Reading]:
+    """All measures of tables that are :func:`opened`."""
+    return [Reading(measure, read(sql, measure.sql)) for measure in MEASURES]
 
 
 def read(sql: Embedded, query: str) -> float | None:

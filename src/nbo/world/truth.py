@@ -18,7 +18,7 @@ from nbo.world.config import Chunk, WorldConfig
 from nbo.world.contacts import accept_if_reached, acceptance, may_offer
 from nbo.world.expectation import TYPICAL_DAY
 from nbo.world.life import Course, Life
-from nbo.world.margins import expected_margin, expected_use, levels_of
+from nbo.world.margins import expected_margin, levels_of, monthly_fees, served
 from nbo.world.offers import CHANNEL_COST, CHANNEL_IDS, NOTHING, OFFER_IDS, REACH, SELLS
 from nbo.world.rivals import MINUTE
 from nbo.world.state import WEEK, Forced
@@ -294,7 +294,7 @@ def chunk_wallets(life: Life, as_of: int) -> pa.Table:
     dials = (np.asarray(now.dials) > 0).astype(np.float64)
     loyal = replace(now, leak=np.zeros(life.population.count), dials=dials)
     calls = life.habits.amounts(now)
-    own = (expected_use(life, days) - life.habits.amounts(levels_of(life, days)) + calls) * MONTH_DAYS
+    own = calls * (served(life, days) * MONTH_DAYS)[:, None] + monthly_fees(life, as_of)
     leaked = np.maximum(life.habits.amounts(loyal) - calls, 0) * MONTH_DAYS
     rival = leaked.copy()
     place = life.rival[:, week] - 1
