@@ -21,5 +21,10 @@ BILLS = FeatureSet(
         payments.max("days_late", over=days(92)),
         payments.mean("days_late", over=days(92)),
         payments.days_since("last", over=days(92)),
+        bills.sum("bill_amount", over=days(31)).year_on_year(),
+        bills.where(family="voice").sum("bill_amount", over=days(31)).trend(),
+        bills.distinct("family", over=days(92)),
     ],
+    idea="Verbeke et al. (2012), New insights into churn prediction in the telecommunication sector, "
+    "European Journal of Operational Research 218",
 )

@@ -46,5 +46,8 @@ CALLS = FeatureSet(
         out.where(time="office_hours").count(over=days(30)).share_of(out),
         out.where(time=["evening", "night"]).count(over=days(30)).trend(),
         out.where(time="weekend").count(over=days(30)).share_of(out),
+        calls.where(counterparty="own").count(over=days(30)).share_of(calls),
     ],
+    idea="Wei and Chiu (2002), Turning telecommunications call details to churn prediction, Expert Systems "
+    "with Applications 23; circles of calling: Dasgupta et al. (2008), EDBT",
 )

@@ -13,5 +13,7 @@ CONTRACTS = FeatureSet(
         contracts.attribute("fee_amount"),
         contracts.attribute("plan_kind"),
         contracts.count(over=days(180)),
+        contracts.days_since("last", over=days(1095)),
     ],
+    idea="Exit barriers: remaining term and breadth, of the trade",
 )

@@ -15,6 +15,9 @@ LINES = FeatureSet(
         lines.where(state="ended").count(over=days(90)),
         lines.where(state="active").count(over=days(90)),
         lines.days_since("first", over=days(3650)),
+        lines.days_since("last", over=days(365)),
+        lines.now.where(state="active").distinct("product_id"),
+        lines.now.where(state="active").distinct("site_id"),
         accounts.attribute("account_class"),
         accounts.attribute("kind"),
         accounts.attribute("industry"),
@@ -23,4 +26,6 @@ LINES = FeatureSet(
         accounts.attribute("tariff_plan"),
         table("sites").attribute("site_type"),
     ],
+    idea="Tenure, breadth and firmographics: Verbeke et al. (2012), European Journal of Operational "
+    "Research 218",
 )

@@ -2,15 +2,30 @@
 
 from features.bills import BILLS
 from features.calls import CALLS
+from features.contacts import CONTACTS
 from features.contracts import CONTRACTS
 from features.lines import LINES
+from features.neighbours import NEIGHBOURS
 from features.offers import OFFERS
 from features.rivals import RIVALS, SETTLEMENT
+from features.shape import SHAPE
 from features.tickets import TICKETS
 from features.usage import USAGE
 
 SETS = {
-    "churn": [CALLS, RIVALS, SETTLEMENT, USAGE, BILLS, CONTRACTS, TICKETS, LINES],
+    "churn": [
+        CALLS,
+        SHAPE,
+        RIVALS,
+        SETTLEMENT,
+        NEIGHBOURS,
+        USAGE,
+        BILLS,
+        CONTRACTS,
+        TICKETS,
+        CONTACTS,
+        LINES,
+    ],
     "next_product": [CALLS, RIVALS, USAGE, BILLS, CONTRACTS, TICKETS, LINES],  # for marketing: no settlement
     "offers": [OFFERS],
 }

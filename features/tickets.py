@@ -8,6 +8,7 @@ complaints = opened.where(kind="complaint")
 faults = opened.where(kind="fault")
 contacts = table("contacts")
 surveys = table("surveys")
+calls = table("calls")
 
 TICKETS = FeatureSet(
     "tickets",
@@ -23,5 +24,10 @@ TICKETS = FeatureSet(
         contacts.count(over=days(90)),
         contacts.where(outcome="refused").count(over=days(90)),
         surveys.attribute("satisfaction"),
+        calls.where(counterparty=["own_service_line", "own_complaint_line"]).count(over=days(30, 90)),
+        calls.where(counterparty="own_complaint_line").days_since("last", over=days(90)),
+        tickets.now.where(kind="request", state="open").count(),
+        surveys.attribute("rival_satisfaction"),
     ],
+    idea="Complaints and network faults: Ahn, Han and Lee (2006), Telecommunications Policy 30",
 )

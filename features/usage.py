@@ -20,5 +20,7 @@ USAGE = FeatureSet(
         dial_up.sum("minutes", over=days(30)).trend(),
         messages.sum("sessions_count", over=days(30, 90)),
         messages.sum("sessions_count", over=days(30)).trend(),
+        usage.distinct("line_id", over=days(30)),
     ],
+    idea="Use of data services: Verbeke et al. (2012), European Journal of Operational Research 218",
 )

@@ -121,6 +121,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.line(f"{test}: {reason}")
 
 
+SALES_LINES = ("10010", "10060")
 FIRST_DAY, DAYS = 19_700, 260
 """Random operators have facts on the days [FIRST_DAY, FIRST_DAY + DAYS)."""
 
@@ -128,11 +129,16 @@ FIRST_DAY, DAYS = 19_700, 260
 def _random_values(column: Column, count: int, rng: np.random.Generator) -> pa.Array:
     """Values of one column by its kind; keys from small pools, so that tables meet each other."""
     pools = {"account_id": 25, "line_id": 30, "counterparty_id": 40, "site_id": 15}
-    names = {"network_id": ["own", "unicom", "netcom", "other"], "access_code": ["17909", "17911", "17931"]}
+    names = {
+        "network_id": ["own", "unicom", "netcom", "other"],
+        "access_code": ["17909", "17911", "17931", *SALES_LINES],
+    }
     if column.codes:
         drawn: object = rng.choice(list(column.codes), count)
     elif column.name in names:
         drawn = rng.choice(names[column.name], count)
+    elif column.name == "building_id":
+        drawn = [f"b{n % 6}" for n in range(count)]
     elif column.kind == "key":
         pool = pools.get(column.name)
         drawn = [f"{column.name[0]}{n:04d}" for n in (rng.integers(0, pool, count) if pool else range(count))]
@@ -161,6 +167,10 @@ def _random_table(table: Table, count: int, rng: np.random.Generator) -> pa.Tabl
     if table.name == "lines":
         rows["state"] = pa.array(rng.choice(["active", "suspended", "ended"], count, p=[0.5, 0.1, 0.4]))
         rows["reason"] = pa.array(rng.choice(["price", "service", "bankruptcy"], count, p=[0.6, 0.3, 0.1]))
+    if table.name == "access_codes":
+        sells = np.isin(rows["access_code"].to_pylist(), SALES_LINES)
+        rows["use"] = pa.array(np.where(sells, "sales_line", "ip_voice"))
+        rows["state"] = pa.array(np.where(np.arange(count) % 5, "active", "ended"))
     found = pa.table(rows)
     if table.shape == "log":
         _, first = np.unique([str(key) for key in found.select(table.row_key).to_pylist()], return_index=True)

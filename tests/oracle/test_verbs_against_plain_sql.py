@@ -32,6 +32,23 @@ NEWEST_LINES = (
     "b.valid_day < T AND b.known_day <= T AND (b.valid_day > a.valid_day OR "
     "(b.valid_day = a.valid_day AND b.known_day > a.known_day))))"
 )
+WEEKS = (
+    "(SELECT account_id, sum(y) AS p, list(y ORDER BY w) AS ys FROM (SELECT a.account_id, w, "
+    "coalesce(sum(duration_seconds), 0) AS y FROM (SELECT DISTINCT account_id FROM calls WHERE S AND event_day >= "
+    "T - 56 AND direction = 'out') a CROSS JOIN range(8) r(w) LEFT JOIN calls c ON c.account_id = a.account_id AND "
+    "c.direction = 'out' AND c.event_day < T - 7 * w AND c.event_day >= T - 7 * (w + 1) AND c.known_day <= T "
+    "GROUP BY ALL) GROUP BY ALL HAVING sum(y) > 0)"
+)
+"""Seconds out of each account that has any: in all, and by week, the last one first."""
+CUSUM = (
+    f"(SELECT account_id, k, list_sum(ys[:k]) / p - k / 8.0 AS d, row_number() OVER (PARTITION BY account_id "
+    f"ORDER BY round(abs(list_sum(ys[:k]) / p - k / 8.0), 12) DESC, k) AS r FROM {WEEKS} CROSS JOIN range(1, 8) q(k))"
+)
+AT = (
+    "(SELECT DISTINCT account_id, building_id FROM sites a WHERE L AND building_id IS NOT NULL AND NOT EXISTS "
+    "(SELECT 1 FROM sites b WHERE b.site_id = a.site_id AND b.valid_day < T AND b.known_day <= T AND "
+    "(b.valid_day > a.valid_day OR (b.valid_day = a.valid_day AND b.known_day > a.known_day))))"
+)
 
 
 @dataclass(frozen=True)
@@ -207,6 +224,86 @@ CASES: Sequence[Case] = [
         "contacts_refused_not_reached_count_120d",
         "SELECT account_id, count(*) FROM contacts WHERE S AND event_day >= T - 120 AND outcome_known_day <= T "
         "AND outcome IN ('refused', 'not_reached') GROUP BY 1",
+        0,
+    ),
+    Case(
+        out.sum("minutes", over=days(56)).slope(),
+        "calls_out_minutes_sum_56d_slope",
+        "SELECT account_id, regr_slope(ys[w + 1], -w) / (p / 8) FROM "
+        f"{WEEKS} CROSS JOIN range(8) q(w) GROUP BY account_id, p",
+    ),
+    Case(
+        out.sum("minutes", over=days(56)).cusum(),
+        "calls_out_minutes_sum_56d_cusum",
+        f"SELECT account_id, max(d) FILTER (WHERE r = 1) FROM {CUSUM} GROUP BY 1",
+    ),
+    Case(
+        out.sum("minutes", over=days(56)).cusum_days(),
+        "calls_out_minutes_sum_56d_cusum_days",
+        f"SELECT account_id, 7 * k FROM {CUSUM} WHERE r = 1 AND abs(d) > 1e-12",
+    ),
+    Case(
+        out.sum("minutes", over=days(56)).burstiness(),
+        "calls_out_minutes_sum_56d_burstiness",
+        f"SELECT account_id, (s - m) / (s + m) FROM (SELECT account_id, list_stddev_pop(ys) AS s, p / 8 AS m FROM {WEEKS})",
+    ),
+    Case(
+        out.sum("minutes", over=days(56)).ewma_gap(),
+        "calls_out_minutes_sum_56d_ewma_gap",
+        "SELECT account_id, (ys[1] - e) / (ys[1] + e) FROM (SELECT account_id, any_value(ys) AS ys, "
+        f"sum(ys[w + 2] * 0.7 ** w) / sum(0.7 ** w) AS e FROM {WEEKS} CROSS JOIN range(7) q(w) GROUP BY 1)",
+    ),
+    Case(
+        out.count(over=days(28)).zero_streak(),
+        "calls_out_count_28d_zero_streak",
+        "SELECT account_id, (T - 1 - max(event_day)) // 7 FROM calls WHERE S AND event_day >= T - 28 AND "
+        "direction = 'out' GROUP BY 1",
+        4,
+    ),
+    Case(
+        out.sum("minutes", over=days(60)).share_beside(calls.where(direction="in")),
+        "calls_out_minutes_sum_60d_share_beside_in",
+        "SELECT account_id, coalesce(sum(duration_seconds) FILTER (WHERE direction = 'out'), 0) / sum(duration_seconds) "
+        "FROM calls WHERE S AND event_day >= T - 60 AND direction IS NOT NULL GROUP BY 1 HAVING sum(duration_seconds) > 0",
+    ),
+    Case(
+        out.count(over=days(60)).trend_against(calls.where(direction="in")),
+        "calls_out_count_60d_trend_against_in",
+        "SELECT account_id, (a - b) / (a + b) - (c - d) / (c + d) FROM (SELECT account_id, "
+        "count(*) FILTER (WHERE direction = 'out' AND event_day >= T - 60) AS a, "
+        "count(*) FILTER (WHERE direction = 'out' AND event_day < T - 60) AS b, "
+        "count(*) FILTER (WHERE direction = 'in' AND event_day >= T - 60) AS c, "
+        "count(*) FILTER (WHERE direction = 'in' AND event_day < T - 60) AS d "
+        "FROM calls WHERE S AND event_day >= T - 120 GROUP BY 1) WHERE a + b > 0 AND c + d > 0",
+    ),
+    Case(
+        calls.steepest_fall("line_id", over=days(40)),
+        "calls_line_id_steepest_fall_40d",
+        "SELECT account_id, greatest(max(b - n), 0) / sum(b) FROM (SELECT account_id, "
+        "count(*) FILTER (WHERE event_day >= T - 40) AS n, count(*) FILTER (WHERE event_day < T - 40) AS b "
+        "FROM calls WHERE S AND event_day >= T - 80 AND line_id IS NOT NULL GROUP BY account_id, line_id) GROUP BY 1 "
+        "HAVING sum(b) > 0",
+    ),
+    Case(
+        lines.now.where(state="active").distinct("product_id"),
+        "lines_active_product_id_distinct_now",
+        f"SELECT account_id, count(DISTINCT product_id) FILTER (WHERE state = 'active') FROM {NEWEST_LINES} GROUP BY 1",
+        0,
+    ),
+    Case(
+        out.count(over=days(30)).neighbours("building_id"),
+        "calls_out_count_30d_neighbours_building_id",
+        f"SELECT a.account_id, avg(CASE WHEN EXISTS (SELECT 1 FROM calls WHERE S AND event_day >= T - 30 AND "
+        f"direction = 'out' AND account_id = b.account_id) THEN 1.0 ELSE 0.0 END) FROM {AT} a JOIN {AT} b "
+        "ON a.building_id = b.building_id AND a.account_id <> b.account_id GROUP BY 1",
+    ),
+    Case(
+        calls.where(counterparty="rival_sales_line").count(over=days(90)),
+        "calls_rival_sales_line_count_90d",
+        "SELECT account_id, count(*) FROM calls WHERE S AND event_day >= T - 90 AND access_code IN (SELECT "
+        "access_code FROM (SELECT *, row_number() OVER (PARTITION BY access_code ORDER BY valid_day DESC, "
+        "known_day DESC) AS r FROM access_codes WHERE L) c WHERE r = 1 AND state = 'active' AND use = 'sales_line' "
+        "AND network_id IN (SELECT network_id FROM networks WHERE kind = 'rival' AND known_day <= T)) GROUP BY 1",
         0,
     ),
 ]

@@ -57,7 +57,35 @@ def test_other_accounts_change_nothing(
     }
     part = store_from_tables(tmp_path / "part", fewer, end_day=END, covers_from=19_700)
     expected = rows.filter(pc.is_in(rows["account_id"], value_set=pa.array(kept.to_pylist())))
-    assert feature_rows(part, compiled, as_of, kept.to_pylist()).equals(expected)
+    found = feature_rows(part, compiled, as_of, kept.to_pylist())
+    about = [feature.name for feature in compiled.features if "sites.site_id" in feature.columns]
+    alone = [name for name in found.column_names if name not in about]
+    assert found.select(alone).equals(expected.select(alone))
+    assert about and not found.select(about).equals(expected.select(about))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_accounts_at_other_places_change_nothing(
+    seed: int, random_tables: Callable[[int], Tables], tmp_path: Path
+) -> None:
+    """Features of neighbours read the accounts that share a place, and nobody else."""
+    place = "building_id"
+    declared = calls.count(over=days(60)).neighbours(place)
+    around = compile_features([FeatureSet("around", Words("Around", "周边"), [declared])])
+    tables = random_tables(seed)
+    as_of = AsOf(END - 30)
+    whole = store_from_tables(tmp_path / "whole", tables, end_day=END, covers_from=19_700)
+    rows = feature_rows(whole, around, as_of).to_pylist()
+    sites = [site for site in tables["sites"].to_pylist() if site[place] is not None]
+    for row in rows[::5]:
+        own = {site[place] for site in sites if site["account_id"] == row["account_id"]}
+        near = {site["account_id"] for site in sites if site[place] in own} | {row["account_id"]}
+        fewer = tables["calls"].filter(pc.is_in(tables["calls"]["account_id"], value_set=pa.array(near)))
+        part = store_from_tables(
+            tmp_path / row["account_id"], {**tables, "calls": fewer}, end_day=END, covers_from=19_700
+        )
+        [found] = [one for one in feature_rows(part, around, as_of).to_pylist() if one == row]
+        assert found == row
 
 
 @pytest.mark.parametrize("seed", [1, 2])

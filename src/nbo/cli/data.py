@@ -245,7 +245,13 @@ def features_list(
     """
     compiled = compiled_set(workspace, set_name, purpose)
     rows = [
-        {"feature": f.name, "unit": f.unit, "meaning": f.words.en, "reads": ", ".join(f.columns)}
+        {
+            "feature": f.name,
+            "unit": f.unit,
+            "meaning": f.words.en,
+            "reads": ", ".join(f.columns),
+            "idea": f.idea,
+        }
         for f in compiled.features
     ]
     lines = [

@@ -65,6 +65,7 @@ def compile_one(family: FeatureSet, feature: Feature, plan: Plan) -> tuple[Compi
         purposes=permitted_purposes(columns),
         null_means=meaning.null_means,
         sql_type=meaning.sql_type,
+        idea="; ".join(filter(None, (family.idea, meaning.idea))),
     )
     return one, f"CAST({meaning.expression} AS {portable(meaning.sql_type)})"
 
@@ -87,13 +88,14 @@ def feature_name(feature: Feature) -> str:
     if verb == "days_since":
         return f"{leaf_name(leaf)}_days_since_{leaf.which}_{window_name(leaf)}"
     base = f"{leaf_name(leaf)}_{feature.inner or verb}_{window_name(leaf)}"
-    if verb in ("trend", "new", "lost", "kept"):
-        return f"{base}_{verb}"
-    if verb == "share" and feature.other is not None:
+    if leaf.place is not None:
+        return f"{base}_neighbours_{leaf.place}"
+    if feature.other is not None:
         whole = [item.name for item in feature.other.conditions] or ["all"]
         prefix = [] if feature.other.source == leaf.source else [feature.other.source]
-        return f"{base}_share_of_{'_'.join([*prefix, *whole])}"
-    return base
+        link = "share_of" if verb == "share" else verb
+        return f"{base}_{link}_{'_'.join([*prefix, *whole])}"
+    return base if feature.inner is None else f"{base}_{verb}"
 
 
 def permitted_purposes(columns: Sequence[str]) -> frozenset[str]:

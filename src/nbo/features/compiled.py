@@ -34,6 +34,8 @@ class CompiledFeature:
         Why a value can be missing.
     sql_type : str
         Declared type of the column: BIGINT, DOUBLE or VARCHAR.
+    idea : str
+        Where the idea comes from: the family's source, then the verb's; empty = not told.
     """
 
     name: str
@@ -46,6 +48,7 @@ class CompiledFeature:
     purposes: frozenset[str]
     null_means: str
     sql_type: str = "DOUBLE"
+    idea: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,8 @@ def feature_json(feature: CompiledFeature) -> dict[str, Any]:
     fields = asdict(feature)
     fields["purposes"] = sorted(feature.purposes)
     fields["columns"] = list(feature.columns)
+    if not feature.idea:
+        del fields["idea"]
     return fields
 
 

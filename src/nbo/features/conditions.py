@@ -16,7 +16,12 @@ COUNTERPARTY_CLASSES = {
     "other": Words("with other networks", "与其他网络的"),
     "rival_access_code": Words("through rival access codes", "经竞争对手接入码的"),
     "own_access_code": Words("through our access codes", "经本网接入码的"),
+    "rival_sales_line": Words("with rivals' sales lines", "与竞争对手销售热线的"),
+    "own_service_line": Words("with our service line", "与本网客服热线的"),
+    "own_complaint_line": Words("with our fault and complaint line", "与本网障碍投诉热线的"),
 }
+BY_CODE = ("_access_code", "_line")
+"""How classes end that are told by the code dialled."""
 COUNTERPARTY_TABLES = ("networks.kind", "access_codes.network_id")
 
 
@@ -147,7 +152,7 @@ def one_sql(table: Table, item: Condition) -> str:
 def counterparty_sql(table: Table, value: str) -> str:
     """The class of a call: by the code that was dialled first, else by the network reached."""
     coded = "access_code" in table.column_names
-    if value.endswith("_access_code"):
+    if value in COUNTERPARTY_CLASSES and value.endswith(BY_CODE):
         return f"access_code IN $codes_{value.removesuffix('_access_code')}" if coded else "FALSE"
     if value in COUNTERPARTY_CLASSES:
         network = f"network_id IN $networks_{value}"
@@ -177,8 +182,10 @@ def condition_columns(table: Table, conditions: tuple[Condition, ...]) -> tuple[
             columns.extend(
                 COUNTERPARTY_TABLES if "access_code" in table.column_names else COUNTERPARTY_TABLES[:1]
             )
-            if any(str(value).endswith("access_code") for value in item.values):
+            if any(str(value).endswith(BY_CODE) for value in item.values):
                 columns.append(f"{table.name}.access_code")
+            if any(str(value).endswith("_line") for value in item.values):
+                columns.append("access_codes.use")
         elif item.column in CLASSES:
             read = [column for value in item.values for column in CLASSES[item.column][str(value)].columns]
             columns.extend(f"{table.name}.{column}" for column in read)

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 
 from nbo.asof import AsOf, visible_sql
 from nbo.engine import Engine, literal
+from nbo.features.plan import places_sql
 from nbo.tables.store import Store
 
 NEWEST_CODES = f"""
-SELECT codes.access_code, codes.network_id, networks.kind FROM (
+SELECT codes.access_code, codes.network_id, codes.use, networks.kind FROM (
   SELECT *, row_number() OVER (PARTITION BY access_code ORDER BY valid_day DESC, known_day DESC) AS newest
   FROM access_codes WHERE {visible_sql("valid_day")}) AS codes
 JOIN networks ON networks.network_id = codes.network_id AND networks.known_day <= $as_of
@@ -47,6 +48,8 @@ def read_parameters(
         if name.startswith("first_"):
             first = store.first_day(name.removeprefix("first_"), as_of)
             found[name] = "CAST(NULL AS INTEGER)" if first is None else str(first)
+        elif name.startswith("neighbours_"):
+            found[name] = neighbours_sql(engine, name.removeprefix("neighbours_"), as_of, accounts)
     lists = {name for name in wanted if name.startswith(("codes_", "networks_"))}
     if lists:
         found.update(code_lists(engine, lists, as_of))
@@ -57,6 +60,17 @@ def accounts_sql(accounts: Sequence[str] | None) -> str:
     if accounts is None:
         return "TRUE"
     return f"account_id IN {sql_list(list(accounts))}"
+
+
+def neighbours_sql(engine: Engine, place: str, as_of: AsOf, accounts: Sequence[str] | None) -> str:
+    """The accounts asked for and those that share a place with any of them."""
+    if accounts is None:
+        return accounts_sql(None)
+    at = f"({places_sql(place)})"
+    asked = f"SELECT {place} FROM {at} WHERE {accounts_sql(accounts)}"
+    around = f"SELECT DISTINCT account_id FROM {at} WHERE {place} IN ({asked}) ORDER BY 1"
+    found = engine.query(bind(around, {"as_of": str(as_of.day)}))["account_id"].to_pylist()
+    return accounts_sql([*accounts, *found])
 
 
 def code_lists(engine: Engine, names: set[str], as_of: AsOf) -> dict[str, str]:
@@ -73,8 +87,9 @@ def code_lists(engine: Engine, names: set[str], as_of: AsOf) -> dict[str, str]:
             network = name.removeprefix("codes_of_")
             lists[name] = sql_list([row["access_code"] for row in codes if row["network_id"] == network])
         else:
-            kind = name.removeprefix("codes_")
-            lists[name] = sql_list([row["access_code"] for row in codes if row["kind"] == kind])
+            kind, _, use = name.removeprefix("codes_").partition("_")
+            of = [row for row in codes if row["kind"] == kind and use in ("", row["use"])]
+            lists[name] = sql_list([row["access_code"] for row in of])
     return lists
 
 

@@ -15,21 +15,26 @@ from typing import Literal, TypeVar
 
 from nbo.asof import Window, bucket_edges, bucket_sql, visible_sql
 from nbo.features.conditions import condition_sql
-from nbo.features.spec import Leaf
+from nbo.features.spec import WEEK, Leaf
 from nbo.features.stages import whole
 from nbo.tables.catalog import contract
 from nbo.tables.contract import Column, Table
 
-Aggregate = Literal["count", "present", "sum", "max", "min"]
-"""count: rows; present: rows that have the column; sum, max, min: of the column."""
-Tally = Literal["seen", "new", "lost", "kept", "rows", "most", "squares"]
+Aggregate = Literal["count", "present", "sum", "max", "min", "distinct"]
+"""count: rows; present: rows that have the column; sum, max, min, distinct: of the column, the last only
+of a state."""
+Tally = Literal["seen", "new", "lost", "kept", "rows", "most", "squares", "before", "fall"]
 """What is told of a column's values in a window: how many were seen; how many of them were not seen in as
 long before, and the other way round, and in both; rows that have a value, rows of the most frequent
-one, and the sum of the squares of the rows of each."""
-TURNOVER = ("new", "lost", "kept")
+one, and the sum of the squares of the rows of each; rows in as long before, and the most that any one
+value had more then."""
+TWICE = ("new", "lost", "kept", "before", "fall")
+"""Tallies that look twice as far back as their window."""
 
 ROLL_UP = {"count": "sum", "present": "sum", "sum": "sum", "max": "max", "min": "min"}
 ACCOUNTS = "$accounts"
+NEIGHBOURS = "$neighbours_"
+"""Before the name of a place: the accounts asked for and all that share a place with them."""
 
 POPULATION = f"""  SELECT account_id FROM (
     SELECT account_id, state,
@@ -48,6 +53,14 @@ class TablePlan:
     tallies: dict[str, dict[tuple[int, int, Tally], int]] = field(default_factory=dict)
     state_totals: dict[tuple[Aggregate, str | None, str], int] = field(default_factory=dict)
     newest: dict[str, dict[str, int]] = field(default_factory=dict)
+    weeks: "TablePlan | None" = None
+    places: dict[str, "TablePlan"] = field(default_factory=dict)
+
+    def window(self, leaf: Leaf, aggregate: Aggregate, stored: str | None, days: int) -> int:
+        """The number of an aggregate of the leaf's rows over the last days."""
+        condition = number_of(self.conditions, condition_sql(leaf.table, leaf.conditions))
+        partial = number_of(self.partials, (aggregate, stored, condition))
+        return number_of(self.totals, (partial, days))
 
 
 class Plan:
@@ -62,13 +75,36 @@ class Plan:
         """Reference to an aggregate of the leaf's rows over its window, null without rows."""
         plan = self.tables.setdefault(leaf.source, TablePlan())
         stored = leaf.table.column(column).name if column else None
-        condition = condition_sql(leaf.table, leaf.conditions)
         if leaf.window_days is None:
+            condition = condition_sql(leaf.table, leaf.conditions)
             number = number_of(plan.state_totals, (aggregate, stored, condition))
             return f"{leaf.source}_now.n{number}"
-        length = days or leaf.window_days
-        partial = number_of(plan.partials, (aggregate, stored, number_of(plan.conditions, condition)))
-        return f"{leaf.source}_totals.r{number_of(plan.totals, (partial, length))}"
+        number = plan.window(leaf, aggregate, stored, days or leaf.window_days)
+        return f"{leaf.source}_totals.r{number}"
+
+    def weeks(self, leaf: Leaf, aggregate: Aggregate, column: str | None = None) -> list[str]:
+        """References to the totals of the last week, of the last two, and so on to the whole window.
+
+        They have a relation of their own: few features ask for so many windows.
+        """
+        if leaf.window_days is None:
+            raise ValueError("weeks need a window")
+        plan = self.tables.setdefault(leaf.source, TablePlan())
+        plan.weeks = plan.weeks or TablePlan()
+        stored = leaf.table.column(column).name if column else None
+        lengths = range(WEEK, leaf.window_days + 1, WEEK)
+        numbers = [plan.weeks.window(leaf, aggregate, stored, length) for length in lengths]
+        return [f"{leaf.source}_weeks.r{number}" for number in numbers]
+
+    def neighbours(self, leaf: Leaf) -> tuple[str, str]:
+        """How many other accounts at the leaf's place have such a row, and how many there are."""
+        if leaf.window_days is None or leaf.place is None:
+            raise ValueError("neighbours need a window and a place")
+        plan = self.tables.setdefault(leaf.source, TablePlan())
+        around = plan.places.setdefault(leaf.place, TablePlan())
+        number = around.window(leaf, "count", None, leaf.window_days)
+        relation = f"{leaf.source}_by_{leaf.place}"
+        return f"{relation}.r{number}", f"{relation}.others"
 
     def tally(self, leaf: Leaf, tally: Tally = "seen") -> str:
         """Reference to an exact number about the different values of the leaf's column, null without rows."""
@@ -113,6 +149,10 @@ def relations(table: Table, plan: TablePlan) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     if plan.totals:
         found.append((f"{table.name}_totals", totals_sql(table, plan)))
+    if plan.weeks:
+        found.append((f"{table.name}_weeks", totals_sql(table, plan.weeks)))
+    for place, asked_there in plan.places.items():
+        found.append((f"{table.name}_by_{place}", neighbours_sql(table, place, asked_there)))
     for column, asked in plan.tallies.items():
         found.append((f"{table.name}_{column}s", tallies_sql(table, plan, column, asked)))
     if plan.state_totals:
@@ -130,7 +170,12 @@ def column_sql(column: Column) -> str:
 
 
 def rows_sql(
-    table: Table, edges: tuple[int, ...], conditions: dict[str, int], columns: set[str], more: str = ""
+    table: Table,
+    edges: tuple[int, ...],
+    conditions: dict[str, int],
+    columns: set[str],
+    more: str = "",
+    accounts: str = ACCOUNTS,
 ) -> str:
     """Visible rows within the longest window, with their bucket and one flag per condition."""
     event = table.event_column or ""
@@ -144,7 +189,7 @@ def rows_sql(
     chosen = ", ".join(["account_id", *taken, f"{bucket_sql(edges, event)} AS bucket", *flags])
     return (
         f"SELECT {chosen} FROM {table.name} WHERE {visible_sql(event)} "
-        f"AND {event} >= $as_of - {edges[-1]} AND {ACCOUNTS}{more}"
+        f"AND {event} >= $as_of - {edges[-1]} AND {accounts}{more}"
     )
 
 
@@ -159,7 +204,8 @@ def guarded_condition(table: Table, text: str) -> str:
 
 
 def aggregate_sql(aggregate: Aggregate, column: str | None, flag: str) -> str:
-    inner = {"count": "count(*)", "present": f"count({column})"}.get(aggregate, f"{aggregate}({column})")
+    written = {"count": "count(*)", "present": f"count({column})", "distinct": f"count(DISTINCT {column})"}
+    inner = written.get(aggregate, f"{aggregate}({column})")
     return f"{inner} FILTER (WHERE {flag})" if flag else inner
 
 
@@ -173,7 +219,7 @@ def edges_of(asked: Mapping[tuple[int, int], int]) -> tuple[int, ...]:
     return bucket_edges([Window(length) for _, length in asked])
 
 
-def totals_sql(table: Table, plan: TablePlan) -> str:
+def totals_sql(table: Table, plan: TablePlan, accounts: str = ACCOUNTS) -> str:
     edges = edges_of(plan.totals)
     used = {number for _, _, number in plan.partials}
     conditions = {text: number for text, number in plan.conditions.items() if number in used}
@@ -190,7 +236,7 @@ def totals_sql(table: Table, plan: TablePlan) -> str:
     return (
         f"  SELECT account_id, {', '.join(rolled)} FROM (\n"
         f"    SELECT account_id, bucket, {', '.join(partials)} FROM (\n"
-        f"      {rows_sql(table, edges, conditions, columns)})\n"
+        f"      {rows_sql(table, edges, conditions, columns, accounts=accounts)})\n"
         f"    GROUP BY account_id, bucket)\n  GROUP BY account_id"
     )
 
@@ -200,12 +246,38 @@ def bucket_filter(edges: tuple[int, ...], length: int) -> str:
     return "" if last == len(edges) - 1 else f" FILTER (WHERE bucket <= {last})"
 
 
+def neighbours_sql(table: Table, place: str, plan: TablePlan) -> str:
+    """Of the other accounts at each place of an account: how many have such rows; an account with several
+    places has the neighbours of all of them."""
+    totals = list(plan.totals.values())
+    has = ", ".join(f"CASE WHEN own.r{n} > 0 THEN 1 ELSE 0 END AS r{n}" for n in totals)
+    around = ", ".join(f"sum(r{n}) OVER (PARTITION BY {place}) - r{n} AS r{n}" for n in totals)
+    summed = ", ".join(f"sum(r{n}) AS r{n}" for n in totals)
+    return (
+        f"  SELECT account_id, sum(others) AS others, {summed} FROM (\n"
+        f"    SELECT account_id, count(*) OVER (PARTITION BY {place}) - 1 AS others, {around} FROM (\n"
+        f"      SELECT here.account_id, {place}, {has} FROM (\n{places_sql(place)}) AS here\n"
+        f"      LEFT JOIN (\n{totals_sql(table, plan, NEIGHBOURS + place)}) AS own "
+        f"ON own.account_id = here.account_id))\n  WHERE {ACCOUNTS} GROUP BY account_id"
+    )
+
+
+def places_sql(place: str) -> str:
+    """Each account at each of its places once, as the newest visible rows of its sites tell."""
+    return (
+        f"  SELECT account_id, {place} FROM (\n    SELECT account_id, {place}, row_number() OVER "
+        f"(PARTITION BY site_id ORDER BY valid_day DESC, known_day DESC) AS newest\n"
+        f"    FROM sites WHERE {visible_sql('valid_day')})\n"
+        f"  WHERE newest = 1 AND {place} IS NOT NULL GROUP BY account_id, {place}"
+    )
+
+
 def tallies_sql(
     table: Table, plan: TablePlan, column: str, asked: Mapping[tuple[int, int, Tally], int]
 ) -> str:
     """Rows are grouped by account and value once; each tally then looks at the groups."""
     lengths = {length: None for _, length, _ in asked}
-    lengths |= {2 * length: None for _, length, tally in asked if tally in TURNOVER}
+    lengths |= {2 * length: None for _, length, tally in asked if tally in TWICE}
     edges = bucket_edges([Window(length) for length in lengths])
     used = dict.fromkeys(condition for condition, _, _ in asked)
     conditions = {text: number for text, number in plan.conditions.items() if number in used}
@@ -240,6 +312,13 @@ def tally_sql(
     if tally == "seen":
         return f"count(*) FILTER (WHERE {newest} <= {last})", seen
     end = edges.index(2 * length)
+    if tally in ("before", "fall"):
+        both = f"n{condition}_{end}"
+        told = f"sum({both} - {rows})" if tally == "before" else f"max({both} - 2 * {rows})"
+        return told, {
+            name: f"count(*) FILTER (WHERE bucket <= {place}{also})"
+            for name, place in ((rows, last), (both, end))
+        }
     now, before = f"coalesce({newest}, {len(edges)}) <= {last}", f"coalesce({older}, {len(edges)}) <= {end}"
     asked = {
         "new": f"{now} AND NOT {before}",

@@ -27,6 +27,9 @@ from nbo.tables.catalog import contract
 from nbo.tables.contract import SUMMABLE_KINDS, Table, Words
 
 Which = Literal["last", "first"]
+WEEK = 7
+LEAST_WEEKS = 4
+"""Weeks that a verb which looks at the course of weeks needs at least."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Leaf:
         None = the state now: the newest visible row of each key.
     which : "last", "first" or None
         The end of the window that ``days_since`` measures from.
+    place : str or None
+        Column of ``sites``: the rows are those of the other accounts that share it.
     """
 
     source: str
@@ -52,6 +57,7 @@ class Leaf:
     column: str | None = None
     window_days: int | None = None
     which: Which | None = None
+    place: str | None = None
 
     @property
     def table(self) -> Table:
@@ -79,16 +85,64 @@ class Declared:
 
     def trend(self) -> "Declared":
         """Each total against the same length just before it, from -1 (gone) to 1 (new)."""
-        return Declared(tuple(self._derived("trend", f, None) for f in self.features))
+        return self._of_totals("trend")
+
+    def year_on_year(self) -> "Declared":
+        """Each total against the same days a year before, from -1 (gone) to 1 (new)."""
+        return self._of_totals("year_on_year")
 
     def share_of(self, source: "Source") -> "Declared":
         """Each total as a share of the same total over ``source``'s rows."""
+        return self._of_totals("share", source)
+
+    def share_beside(self, source: "Source") -> "Declared":
+        """Each total as a share of itself and the same total over ``source``'s rows, which are others."""
+        return self._of_totals("share_beside", source)
+
+    def trend_against(self, source: "Source") -> "Declared":
+        """Each trend less the trend of the same total over ``source``'s rows, from -2 to 2."""
+        return self._of_totals("trend_against", source)
+
+    def slope(self) -> "Declared":
+        """Change from week to week of a straight line through the window, as a share of a mean week."""
+        return self._of_weeks("slope")
+
+    def cusum(self) -> "Declared":
+        """How far the total of the weeks before or after one moment is from an even spread, -1 to 1."""
+        return self._of_weeks("cusum")
+
+    def cusum_days(self) -> "Declared":
+        """Days since the moment that :meth:`cusum` finds."""
+        return self._of_weeks("cusum_days")
+
+    def ewma_gap(self) -> "Declared":
+        """The last week against the exponentially weighted mean of those before, -1 to 1."""
+        return self._of_weeks("ewma_gap")
+
+    def zero_streak(self) -> "Declared":
+        """Weeks without any, up to the decision date."""
+        return self._of_weeks("zero_streak")
+
+    def burstiness(self) -> "Declared":
+        """How unevenly the total is spread over the weeks, -1 (even) to 1 (all in one)."""
+        return self._of_weeks("burstiness")
+
+    def neighbours(self, place: str) -> "Declared":
+        """Share of the other accounts at the same place that have such a row, 0 to 1.
+
+        ``place`` is a column of ``sites`` that several of them share: a building, an exchange area.
+        """
+        column = contract("sites").column(place)
+        if place in ("site_id", "account_id") or column.kind not in ("key", "code"):
+            raise UsageError(
+                f"neighbours: expected a place such as building_id or exchange_area, got {place!r}"
+            )
+        wrong = [f.verb for f in self.features if f.verb != "count" or f.leaf.window_days is None]
+        if wrong:
+            raise UsageError(f"neighbours: expected a count over a window, got {wrong[0]}")
         return Declared(
             tuple(
-                self._derived(
-                    "share", f, replace(f.leaf, source=source.table.name, conditions=source.conditions)
-                )
-                for f in self.features
+                replace(f, verb="neighbours", inner="count", leaf=replace(f.leaf, place=place)) for f in self
             )
         )
 
@@ -105,18 +159,35 @@ class Declared:
         return self._turnover("kept")
 
     def _turnover(self, verb: str) -> "Declared":
-        wrong = [f.verb for f in self.features if f.verb != "distinct"]
+        wrong = [f.verb for f in self.features if f.verb != "distinct" or f.leaf.window_days is None]
         if wrong:
             raise UsageError(f"{verb}: expected distinct values over a window, got {wrong[0]}")
         return Declared(tuple(Feature(verb, f.leaf, inner=f.verb) for f in self.features))
 
-    @staticmethod
-    def _derived(verb: str, feature: Feature, other: Leaf | None) -> Feature:
-        if feature.verb not in ("count", "sum") or feature.leaf.window_days is None:
-            raise UsageError(f"{verb}: expected a count or sum over a window, got {feature.verb}")
-        if other is not None and other.column is not None:
-            other.table.column(other.column)
-        return Feature(verb, feature.leaf, inner=feature.verb, other=other)
+    def _of_weeks(self, verb: str) -> "Declared":
+        for feature in self.features:
+            length = feature.leaf.window_days or 0
+            if length % WEEK or length < LEAST_WEEKS * WEEK:
+                raise UsageError(
+                    f"{verb}: expected a window of whole weeks, {LEAST_WEEKS} or more, got {length} days"
+                )
+        return self._of_totals(verb)
+
+    def _of_totals(self, verb: str, source: "Source | None" = None) -> "Declared":
+        return Declared(tuple(derived(verb, feature, source) for feature in self.features))
+
+
+def derived(verb: str, feature: Feature, source: "Source | None") -> Feature:
+    """A feature made of a total, and of the same total over other rows where ``source`` names them."""
+    leaf = feature.leaf
+    if feature.verb not in ("count", "sum") or leaf.window_days is None:
+        raise UsageError(f"{verb}: expected a count or sum over a window, got {feature.verb}")
+    if source is None:
+        return Feature(verb, leaf, inner=feature.verb)
+    if leaf.column is not None:
+        source.table.column(leaf.column)
+    other = replace(leaf, source=source.table.name, conditions=source.conditions)
+    return Feature(verb, leaf, inner=feature.verb, other=other)
 
 
 @dataclass(frozen=True)
@@ -164,7 +235,7 @@ class Source:
         """Largest value of a column."""
         return self._each("max", self._summable(column), over)
 
-    def distinct(self, column: str, over: Sequence[Window]) -> Declared:
+    def distinct(self, column: str, over: Sequence[Window] | None = None) -> Declared:
         """Number of different values of a column, exact."""
         return self._each("distinct", self._named(column), over)
 
@@ -175,6 +246,10 @@ class Source:
     def top_share(self, column: str, over: Sequence[Window]) -> Declared:
         """Share of the rows that have the most frequent value, 0 to 1."""
         return self._each("top_share", self._named(column), over)
+
+    def steepest_fall(self, column: str, over: Sequence[Window]) -> Declared:
+        """Rows that the value which fell most lost against as long before, as a share of all rows then."""
+        return self._each("steepest_fall", self._named(column), over)
 
     def days_since(self, which: Which, over: Sequence[Window]) -> Declared:
         """Days from the last (or first) row within the window to the decision date."""
@@ -230,11 +305,20 @@ def tuple_of(over: object) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """A named family of features: one file of declarations, one heading in the reasons."""
+    """A named family of features: one file of declarations, one heading in the reasons.
+
+    Parameters
+    ----------
+    name, words : str, Words
+    lines : sequence of Declared
+    idea : str
+        Where the idea comes from that these say something: a source of the literature, or of the trade.
+    """
 
     name: str
     words: Words
     lines: Sequence[Declared]
+    idea: str = ""
 
     @property
     def features(self) -> tuple[Feature, ...]:

@@ -234,6 +234,7 @@ UNITS: Mapping[str, Words] = {
     "mb": Words("MB", "MB"),
     "share": Words("share", "比例"),
     "trend": Words("trend", "趋势"),
+    "index": Words("index", "指数"),
     "code": Words("category", "类别"),
     "flag": Words("yes or no", "是否"),
 }

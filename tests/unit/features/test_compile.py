@@ -128,6 +128,38 @@ def test_what_feeds_no_feature_is_refused(declared: object, where: str) -> None:
             lambda: calls.sum("minutes", over=days(7)).kept(),
             r"kept: expected distinct values over a window, got sum",
         ),
+        (
+            lambda: calls.sum("minutes", over=days(30)).cusum(),
+            r"cusum: expected a window of whole weeks, 4 or more, got 30 days",
+        ),
+        (
+            lambda: calls.count(over=days(21)).zero_streak(),
+            r"zero_streak: expected a window of whole weeks, 4 or more, got 21 days",
+        ),
+        (
+            lambda: calls.max("minutes", over=days(28)).slope(),
+            r"slope: expected a count or sum over a window, got max",
+        ),
+        (
+            lambda: calls.count(over=days(30)).neighbours("site_id"),
+            r"neighbours: expected a place such as building_id or exchange_area, got 'site_id'",
+        ),
+        (
+            lambda: calls.count(over=days(30)).neighbours("bilding_id"),
+            r"sites\.bilding_id: no such column; did you mean building_id",
+        ),
+        (
+            lambda: calls.sum("minutes", over=days(30)).neighbours("building_id"),
+            r"neighbours: expected a count over a window, got sum",
+        ),
+        (
+            lambda: calls.sum("minutes", over=days(30)).share_beside(table("bills")),
+            r"bills\.minutes: no such column",
+        ),
+        (
+            lambda: lines.now.distinct("product_id").new(),
+            r"new: expected distinct values over a window, got distinct",
+        ),
         (lambda: calls.days_since("newest", over=days(7)), r"days_since: expected 'last' or 'first'"),
         (lambda: calls.now, r"calls: expected a change log for \.now, got events"),
         (lambda: calls.count(), r"calls\.count: expected over=days\(\.\.\.\), got over=None"),

@@ -19,8 +19,10 @@ from nbo.tables.contract import Words
 def meaning(feature: Feature, plan: Plan) -> Meaning:
     leaf = feature.leaf
     values, when = values_words(leaf), within(leaf)
+    state = leaf.window_days is None
+    total = plan.total(leaf, "distinct", leaf.column) if state else plan.tally(leaf)
     return Meaning(
-        expression=covered(leaf, f"coalesce({plan.tally(leaf)}, 0)"),
+        expression=covered(leaf, f"coalesce({total}, 0)"),
         sql_type="BIGINT",
         unit="count",
         words=Words(f"{values.en}{when.en}", f"{when.zh}{values.zh}数"),

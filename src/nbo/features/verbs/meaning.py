@@ -28,6 +28,8 @@ class Meaning:
     null_means : str
         Why the value can be missing.
     kind : "number" or "category"
+    idea : str
+        The method's source in the literature, where it has one of its own.
     """
 
     expression: str
@@ -36,6 +38,7 @@ class Meaning:
     words: Words
     null_means: str
     kind: Literal["number", "category"] = "number"
+    idea: str = ""
 
 
 def covered(leaf: Leaf, expression: str, days: int | None = None) -> str:
@@ -142,6 +145,8 @@ def leaf_columns(leaf: Leaf) -> tuple[str, ...]:
         columns.append(f"{leaf.source}.{leaf.table.column(leaf.column).name}")
     else:
         columns.append(f"{leaf.source}.{leaf.table.event_column}")
+    if leaf.place:
+        columns += [f"sites.{name}" for name in ("account_id", "site_id", leaf.place)]
     return tuple(dict.fromkeys(columns))
 
 
