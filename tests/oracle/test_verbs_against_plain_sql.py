@@ -41,9 +41,10 @@ WEEKS = (
 )
 """Seconds out of each account that has any: in all, and by week, the last one first."""
 CUSUM = (
-    f"(SELECT account_id, k, list_sum(ys[:k]) / p - k / 8.0 AS d, row_number() OVER (PARTITION BY account_id "
-    f"ORDER BY round(abs(list_sum(ys[:k]) / p - k / 8.0), 12) DESC, k) AS r FROM {WEEKS} CROSS JOIN range(1, 8) q(k))"
+    f"(SELECT account_id, k, d, max(round(abs(d), 12)) OVER (PARTITION BY account_id) = round(abs(d), 12) AS far "
+    f"FROM (SELECT account_id, k, list_sum(ys[:k]) / p - k / 8.0 AS d FROM {WEEKS} CROSS JOIN range(1, 8) q(k)))"
 )
+"""What the last k weeks have beyond an even spread, and whether no other k has more of it either way."""
 AT = (
     "(SELECT DISTINCT account_id, building_id FROM sites a WHERE L AND building_id IS NOT NULL AND NOT EXISTS "
     "(SELECT 1 FROM sites b WHERE b.site_id = a.site_id AND b.valid_day < T AND b.known_day <= T AND "
@@ -235,12 +236,12 @@ CASES: Sequence[Case] = [
     Case(
         out.sum("minutes", over=days(56)).cusum(),
         "calls_out_minutes_sum_56d_cusum",
-        f"SELECT account_id, max(d) FILTER (WHERE r = 1) FROM {CUSUM} GROUP BY 1",
+        f"SELECT account_id, max(d) FROM {CUSUM} WHERE far GROUP BY 1",
     ),
     Case(
         out.sum("minutes", over=days(56)).cusum_days(),
         "calls_out_minutes_sum_56d_cusum_days",
-        f"SELECT account_id, 7 * k FROM {CUSUM} WHERE r = 1 AND abs(d) > 1e-12",
+        f"SELECT account_id, 7 * min(k) FROM {CUSUM} WHERE far AND abs(d) > 1e-12 GROUP BY 1",
     ),
     Case(
         out.sum("minutes", over=days(56)).burstiness(),
