@@ -170,7 +170,8 @@ def _random_table(table: Table, count: int, rng: np.random.Generator) -> pa.Tabl
     if table.name == "access_codes":
         sells = np.isin(rows["access_code"].to_pylist(), SALES_LINES)
         rows["use"] = pa.array(np.where(sells, "sales_line", "ip_voice"))
-        rows["state"] = pa.array(np.where(np.arange(count) % 5, "active", "ended"))
+        rows["network_id"] = pa.array(np.where(sells, "unicom", rows["network_id"].to_pylist()))
+        rows["state"] = pa.array(np.where(sells | (np.arange(count) % 5 > 0), "active", "ended"))
     found = pa.table(rows)
     if table.shape == "log":
         _, first = np.unique([str(key) for key in found.select(table.row_key).to_pylist()], return_index=True)
