@@ -190,6 +190,24 @@ def test_features_are_listed_checked_and_built(nbo: Nbo, released: Path, store: 
     assert built.result["folder"].endswith(f"{listed['hash']}/as_of=2024-10-01")
 
 
+def test_features_are_built_for_the_first_of_every_month_between_two_dates(
+    nbo: Nbo, released: Path, store: Path
+) -> None:
+    words = ("features", "build", "--store", store, "--set", "churn")
+    asked = ("--as-of", "2024-10-15..2024-12-31", "--as-of", "2024-12-01", "--as-of", "2024-12-02")
+    built = nbo(*words, *asked, "--json", cwd=released)
+    dates = [one["as_of"] for one in built.result["snapshots"]]
+    assert dates == ["2024-11-01", "2024-12-01", "2024-12-02"]
+    assert built.envelope["as_of"] == "2024-12-02"
+    assert all((Path(one["folder"]) / "MANIFEST.json").is_file() for one in built.result["snapshots"])
+    refused = nbo(*words, "--as-of", "2024-12-02..2024-12-31", cwd=released)
+    assert refused.code == 2
+    assert refused.err == (
+        "nbo: --as-of: expected the first of a month between the two dates, got 2024-12-02..2024-12-31. "
+        "Widen the range.\n"
+    )
+
+
 def test_a_preview_shows_the_row_that_a_build_holds(ask: Nbo, nbo: Nbo, released: Path, store: Path) -> None:
     account = ask("at-risk", "--top", "1", "--json").result["rows"][0]["account_id"]
     words = ("features", "preview", "--store", store, "--as-of", "latest", "--account", account)

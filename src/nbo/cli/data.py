@@ -26,6 +26,12 @@ from nbo.workspace import MARKER, PACKAGES, Workspace, bundled_code
 
 ENGINES = ("duckdb", "spark")
 SetName = Annotated[str, typer.Option("--set", help="A key of SETS in features/sets.py.")]
+AsOfTexts = Annotated[
+    list[str],
+    typer.Option(
+        "--as-of", help="Decision date YYYY-MM-DD, latest, or FIRST..LAST: each first of a month. Repeatable."
+    ),
+]
 Purpose = Annotated[str, typer.Option(help="service, retention or marketing.")]
 
 check = typer.Typer(invoke_without_command=True)
@@ -330,7 +336,7 @@ def features_preview(
 @features.command("build")
 def features_build(
     store: StoreDir,
-    as_of: AsOfText,
+    as_of: AsOfTexts,
     engine: Annotated[str, typer.Option(help="duckdb, or spark where data outgrow a machine.")] = "duckdb",
     master: Annotated[str, typer.Option(help="With --engine spark: the master that it runs on.")] = LOCAL,
     set_name: SetName = "churn",
@@ -338,17 +344,27 @@ def features_build(
     workspace: WorkspaceDir = None,
     as_json: Json = False,
 ) -> None:
-    """Build the features of every account as of a date, once.
+    """Build the features of every account as of one date or several, once each.
 
-    Example: nbo features build --store runs/store --as-of latest
+    Example: nbo features build --store runs/store --as-of 2024-07-01..latest
     """
     opened = Store.open(store)
-    when = opened.as_of(as_of)
+    dates = sorted({when for text in as_of for when in opened.as_ofs(text)})
     if engine not in ENGINES:
         raise UsageError(f"--engine: expected {' or '.join(ENGINES)}, got {engine!r}")
     compiled = compiled_set(workspace, set_name, purpose)
-    snapshot = build_features(opened, compiled, when, spark=master if engine == "spark" else None)
-    line = f"{snapshot.manifest['rows']:,} accounts as of {when} in {snapshot.folder}"
-    warnings = absent_notes(snapshot.manifest["missing"])
-    result = {"folder": str(snapshot.folder), "rows": snapshot.manifest["rows"]}
-    answer(result, [line], as_json=as_json, as_of=str(when), warnings=warnings)
+    spark = master if engine == "spark" else None
+    snapshots = []
+    for number, when in enumerate(dates, 1):
+        snapshots.append(build_features(opened, compiled, when, spark=spark))
+        if len(dates) > 1:
+            progress(f"{number} of {len(dates)}: {when}")
+    built = [{"as_of": str(s.as_of), "folder": str(s.folder), "rows": s.manifest["rows"]} for s in snapshots]
+    newest = built[-1]
+    answer(
+        {"folder": newest["folder"], "rows": newest["rows"], "snapshots": built},
+        [f"{one['rows']:,} accounts as of {one['as_of']} in {one['folder']}" for one in built],
+        as_json=as_json,
+        as_of=newest["as_of"],
+        warnings=absent_notes(snapshots[-1].manifest["missing"]),
+    )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nbo.asof import AsOf
+from nbo.asof import AsOf, month_starts
 from nbo.engine import Embedded, Engine
 from nbo.errors import DataError, UsageError
 from nbo.files import read_manifest
@@ -126,6 +126,24 @@ class Store:
                 f"--as-of: expected a date from {first} to {self.latest}, got {text}", "Name one of these"
             )
         return when
+
+    def as_ofs(self, text: str) -> list[AsOf]:
+        """Read what :meth:`as_of` reads, or ``"FIRST..LAST"``: the first day of every month between them.
+
+        Raises
+        ------
+        UsageError
+            A date outside the data, or no first of a month between the two.
+        """
+        first, dots, last = text.partition("..")
+        if not dots:
+            return [self.as_of(text)]
+        found = list(month_starts(self.as_of(first), self.as_of(last)))
+        if not found:
+            raise UsageError(
+                f"--as-of: expected the first of a month between the two dates, got {text}", "Widen the range"
+            )
+        return found
 
     @property
     def first_as_of(self) -> AsOf:
