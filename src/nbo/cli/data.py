@@ -129,6 +129,9 @@ def check_data(
     data: Annotated[Path | None, typer.Option(help="Folder with the operator's files. Required.")] = None,
     out: Annotated[Path | None, typer.Option(help="The store to write. Required.")] = None,
     mapping: Annotated[str | None, typer.Option(help="TOML file, or the name of a bundled mapping.")] = None,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Read every file, also where only new ones need it.")
+    ] = False,
     workspace: WorkspaceDir = None,
     as_json: Json = False,
 ) -> None:
@@ -143,10 +146,10 @@ def check_data(
         raise UsageError(f"Missing option '{'--data' if data is None else '--out'}'")
     place = Workspace.find(workspace)
     report = check_tables(
-        data, out, load_mapping(mapping, data), key=bundle_key(place.root), progress=progress
+        data, out, load_mapping(mapping, data), key=bundle_key(place.root), whole=whole, progress=progress
     )
     rows = [report_row(name, facts) for name, facts in report.tables.items()]
-    lines = table_lines(["table", "rows", "duplicates dropped", "quarantined"], rows)
+    lines = table_lines(["table", "rows", "duplicates dropped", "quarantined", "late"], rows)
     told = [violation.line for violation in report.violations]
     lines += told
     verdict = (
@@ -166,6 +169,7 @@ def report_row(name: str, facts: Any) -> dict[str, Any]:
         "rows": facts.rows,
         "duplicates dropped": facts.duplicates_dropped,
         "quarantined": facts.quarantined,
+        "late": facts.late,
     }
 
 

@@ -94,10 +94,24 @@ class Embedded:
             rows = self._connection.execute(sql).fetchall()
         return rows[0][0] if rows else None
 
-    def write_parquet(self, sql: str, path: Path, *, options: str = "") -> None:
-        """Write a query's result to one Parquet file, or to a folder with ``PARTITION_BY``."""
+    def write_parquet(self, sql: str, path: Path, *, options: str = "", nullable: bool = False) -> None:
+        """Write a query's result to one Parquet file, or to a folder with ``PARTITION_BY``.
+
+        Parameters
+        ----------
+        nullable : bool
+            Whether the file says of every column that it may be null. Otherwise it says so where the
+            query's sources have a null, so that the same rows from other sources make another file.
+        """
         extra = f", {options}" if options else ""
-        self.execute(f"COPY ({sql}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd{extra})")
+        copy = f"COPY ({sql}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd{extra})"
+        if not nullable:
+            return self.execute(copy)
+        self.execute("SET disabled_optimizers = 'statistics_propagation'")
+        try:
+            self.execute(copy)
+        finally:
+            self.execute("RESET disabled_optimizers")
 
 
 class told_engine_errors:  # noqa: N801 - reads as a verb at its call sites

@@ -7,13 +7,11 @@ fails leaves the quarantine and a manifest that says ``"fit": false``, but no ta
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 from nbo.asof import day_of
 from nbo.engine import Embedded
-from nbo.engine.embedded import identifier
 from nbo.errors import DataError, StorageError
 from nbo.files import (
     MANIFEST,
@@ -27,20 +25,16 @@ from nbo.files import (
     write_atomic,
 )
 from nbo.tables.catalog import TABLES
-from nbo.tables.contract import Table
-from nbo.tables.coverage import newest_event, staircase
-from nbo.tables.findings import findings
 from nbo.tables.folder import claim_folder, clear_store
-from nbo.tables.layouts import Layout, Shelf, table_layouts
-from nbo.tables.mapping import ColumnMap, Mapping, TableMap
-from nbo.tables.normalise import SourceQuery
+from nbo.tables.growing import grown_table
+from nbo.tables.layouts import Shelf
+from nbo.tables.mapping import Mapping
+from nbo.tables.memory import FileSeen, Memory, TableSeen, reader, recall, remember
 from nbo.tables.pseudonyms import install_pads
-from nbo.tables.report import CheckReport, TableReport, Violation
-from nbo.tables.rules import REFERENCE_KEYS, Circumstances, row_rules
-from nbo.tables.sources import data_files, digests
-from nbo.tables.stage import CLEAN, QUARANTINE, count, settle_table
+from nbo.tables.reading import Job, Outcome, check_table
+from nbo.tables.report import CheckReport, Violation
+from nbo.tables.sources import data_files
 from nbo.tables.store import CONTRACT_VERSION, KIND, VERSION
-from nbo.tables.writing import write_quarantine, write_table
 from nbo.tables.zone import Zone
 
 DATED = ("calls", "usage", "bills")
@@ -49,30 +43,6 @@ DATED = ("calls", "usage", "bills")
 
 def quiet(_: str) -> None:
     """Progress that goes nowhere."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """What every table of one check shares."""
-
-    engine: Embedded
-    data: Path
-    out: Path
-    mapping: Mapping
-    zone: Zone
-    shelf: Shelf
-    progress: Callable[[str], None]
-    references: set[str] = field(default_factory=set)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one table; ``report`` is None where it was not read."""
-
-    violations: tuple[Violation, ...]
-    report: TableReport | None = None
-    newest: int | None = None
-    files: tuple[Path, ...] = ()
 
 
 def check_tables(
@@ -85,9 +55,14 @@ def check_tables(
     currency: str | None = None,
     threads: int | None = None,
     memory_limit: str | None = None,
+    whole: bool = False,
     progress: Callable[[str], None] = quiet,
 ) -> CheckReport:
     """Read the operator's files through a mapping and write a store.
+
+    Of a large table whose files only grew since the last check of the same store, the new ones are
+    read and only the parts of the days on which their rows arrived are written; the store is the
+    same, byte for byte, as if everything had been read.
 
     Parameters
     ----------
@@ -101,6 +76,8 @@ def check_tables(
         In place of the mapping's.
     threads, memory_limit
         Of the engine; None = all cores, and most of the memory before it spills to disk.
+    whole : bool
+        Read everything, whatever the last check left.
     progress : callable
         Told one line a table.
 
@@ -132,17 +109,23 @@ def check_tables(
             place = Zone.read(engine, mapping.zone)
             install_pads(engine, key)
             job = Job(engine, data, out, mapping, place, Shelf(data), progress)
-            return run(job)
+            return run(job, reader(mapping, key), whole=whole)
 
 
-def run(job: Job) -> CheckReport:
-    used, sources = source_digests(job)
+def run(job: Job, by: str, *, whole: bool) -> CheckReport:
+    memory = Memory() if whole else recall(job.out, by)
+    used, files = source_files(job, memory)
+    sources = {name: seen.sha256 for name, seen in files.items()}
     store_id = identity(sources, job.mapping)
-    clear_store(job.out, store_id)
+    clear_store(job.out, store_id, keep_tables=bool(memory))
     outcomes: dict[str, Outcome] = {}
     for name in reading_order():
-        fit = all(not v.fails for outcome in outcomes.values() for v in outcome.violations)
-        outcomes[name] = check_table(job, TABLES[name], write=fit)
+        table, fit = (
+            TABLES[name],
+            all(not v.fails for outcome in outcomes.values() for v in outcome.violations),
+        )
+        grown = grown_table(job, table, memory, files, write=fit)
+        outcomes[name] = grown or check_table(job, table, write=fit)
     violations = [v for name in TABLES for v in outcomes[name].violations]
     end_day = first_open_day(job.mapping, outcomes)
     if end_day is None and not violations:
@@ -161,78 +144,16 @@ def run(job: Job) -> CheckReport:
     )
     if not ok:
         shutil.rmtree(job.out / "tables", ignore_errors=True)
-    write_store_manifest(job, report, sources)
+    stayed = {f"tables/{name}/{part}" for name, outcome in outcomes.items() for part in outcome.stayed}
+    kept = {name: digest for name, digest in memory.digests.items() if name in stayed}
+    write_store_manifest(job, report, sources, kept)
+    remember(job.out, store_id, by, files, {name: seen_table(job, name, outcomes[name]) for name in tables})
     return report
 
 
-def check_table(job: Job, table: Table, *, write: bool) -> Outcome:
-    """Read, settle and, where all went well so far, write one table."""
-    spec = job.mapping.tables.get(table.name, TableMap())
-    layouts, violations = table_layouts(job.shelf, table, spec)
-    if violations or not layouts:
-        return Outcome(tuple(violations))
-    job.progress(f"{table.name}: reading")
-    queries = table_queries(job, table, layouts)
-    settled = settle_table(job.engine, queries)
-    share = settled.quarantined / max(settled.raw_rows, 1)
-    found = findings(job.engine, queries, settled.raw_rows) if settled.quarantined else []
-    if share <= spec.allowed_quarantined_share:
-        found = [violation.allowed() for violation in found]
-    if settled.quarantined:
-        write_quarantine(job.engine, QUARANTINE, job.out / "quarantine" / f"{table.name}.parquet")
-    keep_keys(job, table)
-    covers = spec.covers_from or job.mapping.covers_from
-    event = table.event_column
-    report = TableReport(
-        rows=count(job.engine, CLEAN),
-        raw_rows=settled.raw_rows,
-        duplicates_dropped=settled.duplicates,
-        quarantined=settled.quarantined,
-        columns=queries[0].columns,
-        columns_absent=tuple(c for c in table.column_names if c not in queries[0].columns),
-        covers_from=day_of(covers) if covers is not None and event is not None else None,
-        first_visible=staircase(job.engine, CLEAN, event) if event is not None else (),
-    )
-    if write and not any(violation.fails for violation in found):
-        write_table(job.engine, CLEAN, table, queries[0].columns, job.out / "tables" / table.name)
-    newest = newest_event(job.engine, CLEAN, event) if event is not None else None
-    job.engine.execute(f"DROP TABLE {CLEAN}")
-    job.progress(f"{table.name}: {report.rows:,} rows, {report.quarantined:,} quarantined")
-    return Outcome(tuple(found), report, newest)
-
-
-def table_queries(job: Job, table: Table, layouts: list[Layout]) -> list[SourceQuery]:
-    specs: dict[str, ColumnMap] = {}
-    for layout in layouts:
-        for name, spec in layout.source.mapped.items():
-            if all(raw in layout.relation.columns for raw in spec.names):
-                specs.setdefault(name, spec)
-    columns = tuple(name for name in table.column_names if name in specs or name == "known_day")
-    around = Circumstances(specs, job.references, job.mapping.currency, job.zone.day_seconds)
-    rules = row_rules(table, around)
-    return [
-        SourceQuery(
-            table,
-            layout.source,
-            layout.relation,
-            columns,
-            rules,
-            job.zone,
-            job.mapping.minor_digits,
-            job.data,
-        )
-        for layout in layouts
-    ]
-
-
-def keep_keys(job: Job, table: Table) -> None:
-    """Keep the keys of a table that others refer to."""
-    if any(column.references == table.name for other in TABLES.values() for column in other.columns):
-        job.engine.execute(
-            f"CREATE OR REPLACE TEMP TABLE {REFERENCE_KEYS}{table.name} AS "
-            f"SELECT DISTINCT {identifier(table.key[0])} AS key FROM {CLEAN}"
-        )
-        job.references.add(table.name)
+def seen_table(job: Job, name: str, outcome: Outcome) -> TableSeen:
+    files = job.files(TABLES[name])
+    return TableSeen(tuple(job.shelf.name(path) for path in files), outcome.newest)
 
 
 def reading_order() -> tuple[str, ...]:
@@ -251,10 +172,10 @@ def reading_order() -> tuple[str, ...]:
     return tuple(TopologicalSorter(graph).static_order())
 
 
-def source_digests(job: Job) -> tuple[set[Path], dict[str, str]]:
-    patterns = [p for spec in job.mapping.tables.values() for s in spec.sources for p in s.files]
-    used = {path for pattern in patterns for path in job.data.glob(pattern) if path.is_file()}
-    return used, digests(job.data, used)
+def source_files(job: Job, memory: Memory) -> tuple[set[Path], dict[str, FileSeen]]:
+    """The source files, and what each is now by its name below the data folder."""
+    used = {path for table in TABLES.values() for path in job.files(table)}
+    return used, {job.shelf.name(path): memory.look(path, job.shelf.name(path)) for path in sorted(used)}
 
 
 def identity(sources: dict[str, str], mapping: Mapping) -> str:
@@ -283,8 +204,12 @@ def undated() -> Violation:
     )
 
 
-def write_store_manifest(job: Job, report: CheckReport, sources: dict[str, str]) -> None:
+def write_store_manifest(
+    job: Job, report: CheckReport, sources: dict[str, str], kept: dict[str, str]
+) -> None:
+    """The manifest; ``kept`` has the digests of files that were not written again."""
     written = [p for name in ("tables", "quarantine") for p in sorted((job.out / name).rglob("*.parquet"))]
+    names = [p.relative_to(job.out).as_posix() for p in written]
     for name in ("tables", "quarantine"):
         sync_folder(job.out / name)
     facts = {
@@ -301,7 +226,7 @@ def write_store_manifest(job: Job, report: CheckReport, sources: dict[str, str])
         "violations": [violation.line for violation in report.violations],
         "failed": len(report.failed),
         "sources": sources,
-        "files": {p.relative_to(job.out).as_posix(): sha256_file(p) for p in written},
+        "files": {name: kept.get(name) or sha256_file(job.out / name) for name in names},
     }
     if report.ok and not written:
         raise StorageError(f"{job.out}: the tables written are gone", "Run nbo check again")

@@ -1,5 +1,7 @@
 """From which day a table's facts are there, as it looked at any date."""
 
+from collections.abc import Iterable
+
 from nbo.engine import Embedded
 from nbo.engine.embedded import identifier
 
@@ -24,11 +26,33 @@ def staircase(engine: Embedded, relation: str, event: str) -> Staircase:
         f"SELECT greatest({day} + 1, known_day) AS visible, min({day}) AS first "
         f"FROM {identifier(relation)} GROUP BY 1 ORDER BY 1"
     )
-    steps: list[tuple[int, int]] = []
-    for visible, first in zip(rows.column(0).to_pylist(), rows.column(1).to_pylist(), strict=True):
-        if not steps or first < steps[-1][1]:
-            steps.append((int(visible), int(first)))
-    return tuple(steps)
+    return descending(zip(rows.column(0).to_pylist(), rows.column(1).to_pylist(), strict=True))
+
+
+def descending(steps: Iterable[tuple[int, int]]) -> Staircase:
+    """Those of (visible day, event day), ascending, that lead to an older event than all before.
+
+    Examples
+    --------
+    >>> descending([(6, 5), (7, 5), (9, 3)])
+    ((6, 5), (9, 3))
+    """
+    found: list[tuple[int, int]] = []
+    for visible, first in steps:
+        if not found or first < found[-1][1]:
+            found.append((int(visible), int(first)))
+    return tuple(found)
+
+
+def together(one: Staircase, other: Staircase) -> Staircase:
+    """The staircase of two relations as one.
+
+    Examples
+    --------
+    >>> together(((6, 5), (9, 3)), ((7, 4), (9, 1)))
+    ((6, 5), (7, 4), (9, 1))
+    """
+    return descending(sorted([*one, *other]))
 
 
 def first_seen(steps: Staircase, as_of_day: int) -> int | None:
@@ -49,4 +73,4 @@ def newest_event(engine: Embedded, relation: str, event: str) -> int | None:
     return None if found is None else int(found)
 
 
-__all__ = ["Staircase", "first_seen", "newest_event", "staircase"]
+__all__ = ["Staircase", "first_seen", "newest_event", "staircase", "together"]

@@ -7,6 +7,7 @@ from typing import Any
 
 from nbo.errors import UsageError
 from nbo.files import MANIFEST
+from nbo.tables.memory import forget
 from nbo.tables.store import KIND
 
 MARKER = ".nbo-store"
@@ -40,11 +41,12 @@ def old_manifest(out: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def clear_store(out: Path, store_id: str) -> None:
+def clear_store(out: Path, store_id: str, *, keep_tables: bool = False) -> None:
     """Take the manifest away first, so that nothing half-written looks whole; features stay
     where the data did."""
     same = old_manifest(out).get("store_id") == store_id
-    (out / MANIFEST).unlink(missing_ok=True)
-    for name in ("tables", "quarantine", *(() if same else ("features",))):
+    forget(out)
+    gone = () if keep_tables else ("tables", "quarantine")
+    for name in (*gone, *(() if same else ("features",))):
         if (out / name).exists():
             shutil.rmtree(out / name)

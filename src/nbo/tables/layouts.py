@@ -1,6 +1,6 @@
 """Which files feed a table, and whether they have the columns the mapping names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,10 +21,23 @@ class Layout:
 
 @dataclass(frozen=True)
 class Shelf:
-    """The data folder; remembers the files it has read to their end."""
+    """The data folder, or some of its files; remembers those it has read to their end."""
 
     data: Path
+    only: frozenset[str] | None = None
     seen: dict[tuple[Path, str], RawFile] = field(default_factory=dict)
+
+    def part(self, names: Iterable[str]) -> "Shelf":
+        """Only the files of these names."""
+        return Shelf(self.data, frozenset(names), self.seen)
+
+    def find(self, patterns: Sequence[str]) -> list[Path]:
+        found = find_files(self.data, patterns)
+        return [path for path in found if self.only is None or self.name(path) in self.only]
+
+    def name(self, path: Path) -> str:
+        """A file's name below the data folder."""
+        return path.relative_to(self.data).as_posix()
 
     def inspect(self, path: Path, table: str, delimiter: str) -> RawFile:
         if (path, delimiter) not in self.seen:
@@ -51,11 +64,11 @@ def table_layouts(shelf: Shelf, table: Table, spec: TableMap) -> tuple[list[Layo
 
 def readable_files(shelf: Shelf, table: Table, source: Source) -> tuple[list[RawFile], list[Violation]]:
     files, violations = [], []
-    for path in find_files(shelf.data, source.files):
+    for path in shelf.find(source.files):
         try:
             files.append(shelf.inspect(path, table.name, source.delimiter))
         except DataError as error:
-            name = path.relative_to(shelf.data).as_posix()
+            name = shelf.name(path)
             violations.append(
                 Violation(
                     table.name,

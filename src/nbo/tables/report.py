@@ -67,16 +67,24 @@ class Violation:
 @dataclass(frozen=True)
 class TableReport:
     """What became of one table; ``raw_rows = rows + duplicates_dropped + quarantined`` unless
-    a source was summed up to the table's key."""
+    a source was summed up to the table's key. ``late`` of the rows reached us more than
+    :data:`nbo.tables.reading.LATE_AFTER` days after what they tell of."""
 
     rows: int = 0
     raw_rows: int = 0
     duplicates_dropped: int = 0
     quarantined: int = 0
+    late: int = 0
     columns: tuple[str, ...] = ()
     columns_absent: tuple[str, ...] = ()
     covers_from: int | None = None
     first_visible: tuple[tuple[int, int], ...] = ()
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> "TableReport":
+        """The report of a table's entry in the manifest; which columns are absent is not told there."""
+        steps = tuple((int(visible), int(first)) for visible, first in facts["first_visible"])
+        return cls(**{**facts, "columns": tuple(facts["columns"]), "first_visible": steps})
 
     def to_json(self) -> dict[str, Any]:
         """The table's entry in the manifest."""
@@ -85,6 +93,7 @@ class TableReport:
             "raw_rows": self.raw_rows,
             "duplicates_dropped": self.duplicates_dropped,
             "quarantined": self.quarantined,
+            "late": self.late,
             "columns": list(self.columns),
             "covers_from": self.covers_from,
             "first_visible": [list(step) for step in self.first_visible],

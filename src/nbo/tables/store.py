@@ -93,7 +93,7 @@ class Store:
         return facts is not None and (column is None or column in facts["columns"])
 
     def files(self, table: str) -> list[Path]:
-        """A table's Parquet files, big ones ordered by event_day; empty where it is absent."""
+        """A table's Parquet files, of a big one in the order of arrival; empty where it is absent."""
         return sorted((self.root / "tables" / table).glob("part-*.parquet"))
 
     def first_day(self, table: str, as_of: AsOf) -> int | None:

@@ -1,46 +1,131 @@
-"""Tables to Parquet: sorted, split by month where they are large, the same bytes every time."""
+"""Tables to Parquet: sorted, in parts by arrival where they are large, the same bytes every time.
 
-from collections.abc import Sequence
+Rows of a large table stand in the part of the month in which they reached us, or of the day where
+the month brought many. What arrives today thus never changes what arrived before, however late it is.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from nbo.asof import date_of, day_of
-from nbo.engine import Embedded
+from nbo.engine import Embedded, literal
 from nbo.engine.embedded import identifier
 from nbo.tables.contract import Table
 
 ROW_GROUP_ROWS = 122_880
-MONTHLY = frozenset({"calls", "usage", "interconnect"})
+BY_ARRIVAL = frozenset({"calls", "usage", "interconnect"})
+LARGE_MONTH = 3_000_000
+"""A month that brought more rows has a part for each day."""
+EMPTY_PART = "part-0.parquet"
 OPTIONS = f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
 
 
-def write_table(engine: Embedded, relation: str, table: Table, columns: Sequence[str], folder: Path) -> None:
-    """Write a relation as ``part-*.parquet``; monthly ones sorted by day so that engines can skip.
+@dataclass(frozen=True, order=True)
+class Part:
+    """The rows with a known day in ``[first, after)``, and the name of their file."""
 
-    An empty relation is one file without rows.
+    first: int
+    after: int
+    name: str
+
+
+def write_table(
+    engine: Embedded, relation: str, table: Table, columns: Sequence[str], folder: Path
+) -> list[str]:
+    """Write a relation as ``part-*.parquet``, each sorted; an empty one is one file without rows.
+
+    Returns
+    -------
+    list of str
+        As :func:`add_rows`: none stayed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    selected = ", ".join(identifier(name) for name in columns)
+    if table.name not in BY_ARRIVAL:
+        write_part(engine, relation, table, columns, folder / EMPTY_PART)
+        return []
+    parts = parts_of(arrivals(engine, relation))
+    for part in parts:
+        write_part(engine, within(relation, part), table, columns, folder / part.name)
+    if not parts:
+        write_part(engine, relation, table, columns, folder / EMPTY_PART)
+    return []
+
+
+def add_rows(
+    engine: Embedded, relation: str, table: Table, columns: Sequence[str], folder: Path
+) -> list[str]:
+    """Add a relation's rows to a table written by arrival; the parts that get none stay as they are.
+
+    Returns
+    -------
+    list of str
+        Names of the files that stayed.
+    """
+    old = {path.name for path in folder.glob("part-*.parquet")}
+    new_days = arrivals(engine, relation)
+    both = f"(SELECT {selected(columns)} FROM {files_sql(folder)} UNION ALL BY NAME SELECT * FROM {relation})"
+    parts = parts_of(arrivals(engine, both))
+    stay = [p for p in parts if p.name in old and not any(p.first <= day < p.after for day in new_days)]
+    for part in parts:
+        if part not in stay:
+            # The old file may be read for it, so the new one first stands beside it.
+            write_part(engine, within(both, part), table, columns, folder / f".{part.name}")
+    for part in parts:
+        if part not in stay:
+            (folder / f".{part.name}").replace(folder / part.name)
+    for name in old - {part.name for part in parts}:
+        (folder / name).unlink()
+    return [part.name for part in stay]
+
+
+def write_part(engine: Embedded, relation: str, table: Table, columns: Sequence[str], path: Path) -> None:
     order = [identifier(name) for name in table.row_key]
-    if table.name not in MONTHLY:
-        sql = f"SELECT {selected} FROM {relation} ORDER BY {', '.join(order)}"
-        engine.write_parquet(sql, folder / "part-0.parquet", options=OPTIONS)
-        return
-    order = list(dict.fromkeys([identifier("event_day"), *order]))
-    for first, after in months(engine, relation) or [(0, 0)]:
-        name = f"part-{date_of(first):%Y-%m}.parquet" if after else "part-0.parquet"
-        sql = (
-            f"SELECT {selected} FROM {relation} WHERE event_day >= {first} AND event_day < {after} "
-            f"ORDER BY {', '.join(order)}"
-        )
-        engine.write_parquet(sql, folder / name, options=OPTIONS)
+    if table.name in BY_ARRIVAL:
+        # By day, so that engines can skip what is older than they look.
+        order = list(dict.fromkeys([identifier("event_day"), *order]))
+    sql = f"SELECT {selected(columns)} FROM {relation} ORDER BY {', '.join(order)}"
+    engine.write_parquet(sql, path, options=OPTIONS, nullable=True)
 
 
-def months(engine: Embedded, relation: str) -> list[tuple[int, int]]:
-    """First day and day after, of each calendar month that has rows, ascending."""
-    days = engine.query(f"SELECT DISTINCT event_day FROM {relation}").column(0).to_pylist()
-    starts = sorted({date_of(int(day)).replace(day=1) for day in days})
-    return [(day_of(start), day_of(next_month(start))) for start in starts]
+def selected(columns: Sequence[str]) -> str:
+    return ", ".join(identifier(name) for name in columns)
+
+
+def within(relation: str, part: Part) -> str:
+    return f"{relation} WHERE known_day >= {part.first} AND known_day < {part.after}"
+
+
+def files_sql(folder: Path) -> str:
+    """The rows of a table's parts."""
+    return f"read_parquet({literal(str(folder / 'part-*.parquet'))}, hive_partitioning = false)"
+
+
+def arrivals(engine: Embedded, relation: str) -> dict[int, int]:
+    """Rows by known day, ascending."""
+    found = engine.query(f"SELECT known_day, count(*) AS n FROM {relation} GROUP BY 1 ORDER BY 1")
+    return {int(row["known_day"]): int(row["n"]) for row in found.to_pylist()}
+
+
+def parts_of(rows_by_day: Mapping[int, int]) -> list[Part]:
+    """The parts of a table: months, and the days of a month that brought many.
+
+    Examples
+    --------
+    >>> [part.name for part in parts_of({19_700: 5, 19_723: 5, 19_724: 4_000_000})]
+    ['part-2023-12.parquet', 'part-2024-01-01.parquet', 'part-2024-01-02.parquet']
+    """
+    months: dict[date, list[int]] = {}
+    for day in rows_by_day:
+        months.setdefault(date_of(day).replace(day=1), []).append(day)
+    parts = []
+    for month, days in months.items():
+        if sum(rows_by_day[day] for day in days) > LARGE_MONTH:
+            parts += [Part(day, day + 1, f"part-{date_of(day)}.parquet") for day in days]
+        else:
+            parts.append(Part(day_of(month), day_of(next_month(month)), f"part-{month:%Y-%m}.parquet"))
+    return sorted(parts)
 
 
 def next_month(start: date) -> date:
@@ -58,4 +143,4 @@ def write_quarantine(engine: Embedded, relation: str, path: Path) -> None:
     """Write the rows that were taken out: reason, key, file and raw values as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     sql = f"SELECT reason, key, file, raw FROM {relation} ORDER BY key, file, raw, reason"
-    engine.write_parquet(sql, path, options=OPTIONS)
+    engine.write_parquet(sql, path, options=OPTIONS, nullable=True)
