@@ -13,6 +13,7 @@ from nbo.engine import LOCAL
 from nbo.errors import UsageError
 from nbo.features import CompiledFeatures, compile_features, find_feature
 from nbo.features.build import build_features, feature_rows
+from nbo.features.lineage import provenance
 from nbo.files import told_storage_errors, write_atomic
 from nbo.keys import bundle_key
 from nbo.models.churn import listed
@@ -256,6 +257,8 @@ def features_list(
             "unit": f.unit,
             "meaning": f.words.en,
             "reads": ", ".join(f.columns),
+            "provenance": [words.en for words in provenance(f.columns)],
+            "purposes": sorted(f.purposes),
             "idea": f.idea,
         }
         for f in compiled.features

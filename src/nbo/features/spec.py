@@ -313,12 +313,15 @@ class FeatureSet:
     lines : sequence of Declared
     idea : str
         Where the idea comes from that these say something: a source of the literature, or of the trade.
+    purposes : sequence of str or None
+        What it is meant for, if for less than its columns allow; for more is refused. None = all they allow.
     """
 
     name: str
     words: Words
     lines: Sequence[Declared]
     idea: str = ""
+    purposes: Sequence[str] | None = None
 
     @property
     def features(self) -> tuple[Feature, ...]:
