@@ -12,7 +12,7 @@ from nbo.cli.answers import AsOfText, Json, StoreDir, WorkspaceDir, answer, prog
 from nbo.engine import LOCAL
 from nbo.errors import UsageError
 from nbo.features import CompiledFeatures, compile_features, find_feature
-from nbo.features.build import build_features, feature_rows
+from nbo.features.build import Snapshot, build_features, feature_rows
 from nbo.features.lineage import provenance
 from nbo.files import told_storage_errors, write_atomic
 from nbo.keys import bundle_key
@@ -282,7 +282,7 @@ def features_check(
 
     Example: nbo features check
     """
-    from nbo.features.build import missing_features
+    from nbo.features.gaps import missing_features
 
     compiled = compiled_set(workspace, set_name, purpose)
     missing = missing_features(Store.open(store), compiled) if store else {}
@@ -290,6 +290,11 @@ def features_check(
     answer(
         {"hash": compiled.hash, "missing": missing}, [line], as_json=as_json, warnings=absent_notes(missing)
     )
+
+
+def gaps(snapshot: Snapshot) -> dict[str, str]:
+    """Why a snapshot's features are null for every account: no such column, or too little history."""
+    return {**snapshot.manifest["missing"], **snapshot.manifest.get("short", {})}
 
 
 def absent_notes(missing: Mapping[str, str]) -> list[str]:
@@ -369,5 +374,5 @@ def features_build(
         [f"{one['rows']:,} accounts as of {one['as_of']} in {one['folder']}" for one in built],
         as_json=as_json,
         as_of=newest["as_of"],
-        warnings=absent_notes(snapshots[-1].manifest["missing"]),
+        warnings=absent_notes(gaps(snapshots[-1])),
     )

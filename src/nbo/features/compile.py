@@ -54,7 +54,7 @@ def compile_features(sets: Sequence[FeatureSet], purpose: str = "retention") -> 
             compiled.append(one)
             outputs.append((one.name, expression))
     refuse_barred(compiled, purpose)
-    refuse_collisions([one.name for one in compiled])
+    refuse_collisions(compiled)
     return CompiledFeatures.of(tuple(compiled), plan.sql(outputs), purpose)
 
 
@@ -130,12 +130,15 @@ def feature_name(feature: Feature) -> str:
     return base if feature.inner is None else f"{base}_{verb}"
 
 
-def refuse_collisions(names: Sequence[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise UsageError(f"{name}: two features of this name", "Declare each feature once")
-        seen.add(name)
+def refuse_collisions(features: Sequence[CompiledFeature]) -> None:
+    """Refuse two features of one name, with the families that they stand in."""
+    seen: dict[str, str] = {}
+    for one in features:
+        if one.name in seen:
+            apart = seen[one.name] != one.family
+            where = f", in the families {seen[one.name]} and {one.family}" if apart else ""
+            raise UsageError(f"{one.name}: two features of this name{where}", "Declare each feature once")
+        seen[one.name] = one.family
 
 
 def find_feature(compiled: CompiledFeatures, name: str) -> CompiledFeature:

@@ -14,7 +14,7 @@ from nbo.features.parameters import NEWEST_CODES, VISIBLE_NETWORKS
 from nbo.features.plan import Plan, relations
 from nbo.features.spec import FeatureSet
 from nbo.tables.catalog import TABLES, contract
-from nbo.tables.contract import ALL_PURPOSES, PURPOSES, close_matches
+from nbo.tables.contract import ALL_PURPOSES, PURPOSES
 
 WORD = re.compile(r"[a-z_][a-z_0-9]*")
 LITERAL = re.compile(r"'(?:[^']|'')*'")
@@ -90,9 +90,7 @@ def family_purposes(family: FeatureSet) -> frozenset[str]:
 def check_purpose(name: str, where: str = "purpose") -> None:
     """Refuse a name that is no purpose."""
     if name not in PURPOSES:
-        raise UsageError(
-            f"{where}: expected one of {', '.join(PURPOSES)}, got {name!r}{close_matches(name, PURPOSES)}"
-        )
+        raise UsageError(f"{where}: expected one of {', '.join(PURPOSES)}, got {name!r}")
 
 
 def refuse_wider(feature: CompiledFeature, family: FeatureSet, columns: Sequence[str]) -> None:
