@@ -104,6 +104,8 @@ def provenance(columns: Sequence[str]) -> tuple[Words, ...]:
 def lineages(declared: Mapping[str, Sequence[FeatureSet]], pattern: str) -> list[Lineage]:
     """The lineage of every declared feature that has this name, or matches it as a pattern.
 
+    A name that two families of different sets declare has two.
+
     Parameters
     ----------
     declared : mapping of str to sequence of FeatureSet
@@ -116,18 +118,19 @@ def lineages(declared: Mapping[str, Sequence[FeatureSet]], pattern: str) -> list
     UsageError
         No feature of this name; close matches are shown.
     """
-    held: dict[str, list[str]] = {}
-    named: dict[str, tuple[FeatureSet, Feature]] = {}
+    declarations: dict[tuple[str, str], tuple[FeatureSet, Feature]] = {}
+    sets: dict[tuple[str, str], list[str]] = {}
     for key, families in declared.items():
         for family in families:
             for feature in family.features:
-                name = feature_name(feature)
-                named.setdefault(name, (family, feature))
-                held.setdefault(name, []).append(key)
-    found = [name for name in named if fnmatchcase(name, pattern)]
+                one = (feature_name(feature), family.name)
+                declarations.setdefault(one, (family, feature))
+                sets.setdefault(one, []).append(key)
+    found = [one for one in declarations if fnmatchcase(one[0], pattern)]
     if not found:
-        raise UsageError(f"{pattern}: no such feature{close_matches(pattern, list(named))}")
-    return [lineage(*named[name], tuple(dict.fromkeys(held[name]))) for name in found]
+        names = list(dict.fromkeys(name for name, _ in declarations))
+        raise UsageError(f"{pattern}: no such feature{close_matches(pattern, names)}")
+    return [lineage(*declarations[one], tuple(dict.fromkeys(sets[one]))) for one in found]
 
 
 def lineage(family: FeatureSet, feature: Feature, sets: tuple[str, ...]) -> Lineage:
