@@ -9,7 +9,8 @@ import importlib.util
 import sys
 import tomllib
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -102,8 +103,26 @@ class Workspace:
             A file of ``features/`` does not run, or declares what cannot be declared; its line is named.
             An error of any other code is a defect and passes.
         """
-        try:
+        with self.declarations_told():
             return checked_sets(getattr(self.module("features.sets"), "SETS", None))
+
+    def unlisted_families(self) -> dict[str, str]:
+        """The file of each family of ``features/`` that is in no set, by the family's name."""
+        listed = [family for families in self.declared_sets().values() for family in families]
+        found: dict[str, str] = {}
+        for path in sorted((self.code / "features").glob("[!_]*.py")):
+            with self.declarations_told():
+                values = vars(self.module(f"features.{path.stem}")).values()
+            for value in values:
+                if isinstance(value, FeatureSet) and value not in listed:
+                    found.setdefault(value.name, f"features/{path.name}")
+        return found
+
+    @contextmanager
+    def declarations_told(self) -> Iterator[None]:
+        """Errors of declarations as :class:`UsageError` with their place; a defect of other code passes."""
+        try:
+            yield
         except NboError as error:
             place = innermost(self.code / "features", error)
             if place is None:

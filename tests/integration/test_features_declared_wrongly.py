@@ -141,3 +141,39 @@ def test_windows_longer_than_the_history_are_noted_by_the_build(
     assert told.code == 0
     [note] = [one for one in told.envelope["warnings"] if one.startswith("bills begin on ")]
     assert note.endswith("1 feature is null (bills_bill_amount_sum_31d_year_on_year)")
+
+
+PAYMENTS = """
+from nbo.features import FeatureSet, Words, days, table
+
+late = table("payments").max("days_late", over=days(400))
+PAYMENTS = FeatureSet("late_payments", Words("Late", "逾期"), [late])
+"""
+
+
+def test_a_family_that_no_set_lists_is_noted(new_workspace: Path, nbo: Nbo) -> None:
+    file = new_workspace / "features" / "payments.py"
+    file.write_text(PAYMENTS)
+    ended = nbo("features", "check", "--json", cwd=new_workspace)
+    assert ended.code == 0
+    assert ended.envelope["warnings"] == [
+        "features/payments.py: the family late_payments is in no set of features/sets.py, no model reads it"
+    ]
+    file = new_workspace / "features" / "stray.py"
+    file.write_text("from nbo.features import tabel\n")
+    ended = nbo("features", "check", cwd=new_workspace)
+    assert ended.code == 2 and f"{file}:1: ImportError: cannot import name 'tabel'" in ended.err
+
+
+def test_the_audit_names_what_is_null_in_all_its_months(new_workspace: Path, nbo: Nbo, store: Path) -> None:
+    (new_workspace / "features" / "payments.py").write_text(PAYMENTS)
+    sets = new_workspace / "features" / "sets.py"
+    sets.write_text(
+        sets.read_text()
+        .replace("from features.rivals", "from features.payments import PAYMENTS\nfrom features.rivals", 1)
+        .replace("        CALLS,\n", "        CALLS,\n        PAYMENTS,\n", 1)
+    )
+    words = ("features", "audit", "--store", store, "--as-of", "2024-10-01", "--accounts", "20", "--json")
+    [note] = nbo(*words, cwd=new_workspace).envelope["warnings"]
+    assert note.startswith("null in every row of these months, so nothing is known of ")
+    assert "payments_days_late_max_400d" in note

@@ -286,9 +286,16 @@ def features_check(
 
     compiled = compiled_set(workspace, set_name, purpose)
     missing = missing_features(Store.open(store), compiled) if store else {}
+    unlisted = [
+        f"{file}: the family {name} is in no set of features/sets.py, no model reads it"
+        for name, file in Workspace.find(workspace).unlisted_families().items()
+    ]
     line = f"{len(compiled.features)} features compile for {purpose}, hash {compiled.hash}"
     answer(
-        {"hash": compiled.hash, "missing": missing}, [line], as_json=as_json, warnings=absent_notes(missing)
+        {"hash": compiled.hash, "missing": missing},
+        [line],
+        as_json=as_json,
+        warnings=[*unlisted, *absent_notes(missing)],
     )
 
 
