@@ -19,4 +19,5 @@ OFFERS = FeatureSet(
         bills.where(family="mobile").sum("bill_amount", over=days(92)),
         long_distance_calls.sum("minutes", over=days(90)),
     ],
+    idea="What conditions of tariffs and offers ask for, of the trade",
 )

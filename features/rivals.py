@@ -48,4 +48,5 @@ SETTLEMENT = FeatureSet(
         settled.distinct("network_id", over=days(120)),
     ],
     idea="Rivals' traffic in settlement records, of the trade",
+    purposes=["service", "retention"],  # other carriers' records: not for selling
 )

@@ -8,10 +8,13 @@ import numpy as np
 
 from nbo.asof import AsOf
 from nbo.bundle import Bundle, Vocabulary
+from nbo.decisions.settings import value_settings
 from nbo.features import CompiledFeatures, compile_features
+from nbo.features.compile import permitted_sets
 from nbo.labels import Labels, SlicePlan, churn_labels, plan_slices
 from nbo.models.card import against_champion, held_out_card, medians
 from nbo.models.churn import FittedModel, fit_churn
+from nbo.models.compliance import judgeable, only, price_of, row_margins, widest_purpose
 from nbo.models.config import ChurnConfig
 from nbo.models.data import TrainingData
 from nbo.models.deriving import with_derived
@@ -91,6 +94,50 @@ def search(config: ChurnConfig, workspace: Workspace, store: Store, progress: Pr
         "feature_hash": compiled.hash,
         "positives": data.positives,
     }
+
+
+def price(
+    config: ChurnConfig, workspace: Workspace, store: Store, purpose: str, progress: Progress
+) -> dict[str, Any]:
+    """What it costs to keep to the features permitted for a purpose; both models are forgotten again."""
+    sets = workspace.feature_sets(config.features)
+    widest = widest_purpose(sets, config.purpose)
+    compiled = compile_features(permitted_sets(sets, widest), widest)
+    part = compile_features(permitted_sets(sets, purpose), purpose)
+    barred = [name for name in compiled.names if name not in part.names]
+    told = {"purpose": purpose, "features": len(compiled.names), "permitted": len(part.names)}
+    if not barred:
+        return {**told, "barred": [], "price": None}
+    plan = plan_slices(store, config.label.window, **config.slices.model_dump())
+    train, holdout = both_sides(store, compiled, config, plan, progress)
+    judgeable(holdout.rows)
+    progress("a model of all features")
+    every = drafted(train.rows, compiled, config, progress)
+    progress(f"a model of those permitted for {purpose}")
+    permitted = drafted(only(train.rows, part), part, config, progress)
+    settings = value_settings(workspace.settings)
+    margins = row_margins(store, holdout.rows, settings.margin_share)
+    return {
+        **told,
+        "barred": barred,
+        "holdout": holdout.dates,
+        "rows": len(holdout.rows.label),
+        "leavers": holdout.rows.positives,
+        "currency": store.currency,
+        "price": price_of(every, permitted, holdout.rows, margins, store.minor_digits, config.seed),
+    }
+
+
+def drafted(
+    rows: LabelledRows, compiled: CompiledFeatures, config: ChurnConfig, progress: Progress
+) -> Bundle:
+    """A model searched, fitted and calibrated as a training run does it, in memory only."""
+    vocabulary = Vocabulary.learn(rows.rows, compiled)
+    data = training_data(rows, vocabulary, compiled, config, progress)
+    parameters = searched(data, config, progress)
+    progress("fitting and calibrating")
+    fitted = fit_churn(data, config.booster, tuned=parameters, seed=config.seed)
+    return in_memory(compiled, vocabulary, fitted, {"model": config.model})
 
 
 def judge(bundle: Bundle, config: ChurnConfig, store: Store) -> dict[str, Any]:

@@ -9,7 +9,8 @@ import importlib.util
 import sys
 import tomllib
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -99,19 +100,39 @@ class Workspace:
         Raises
         ------
         UsageError
-            A file of ``features/`` does not run; its line is named. An error raised anywhere else
-            is a defect and passes.
+            A file of ``features/`` does not run, or declares what cannot be declared; its line is named.
+            An error of any other code is a defect and passes.
         """
+        with self.declarations_told():
+            return checked_sets(getattr(self.module("features.sets"), "SETS", None))
+
+    def unlisted_families(self) -> dict[str, str]:
+        """The file of each family of ``features/`` that is in no set, by the family's name."""
+        listed = [family for families in self.declared_sets().values() for family in families]
+        found: dict[str, str] = {}
+        for path in sorted((self.code / "features").glob("[!_]*.py")):
+            with self.declarations_told():
+                values = vars(self.module(f"features.{path.stem}")).values()
+            for value in values:
+                if isinstance(value, FeatureSet) and value not in listed:
+                    found.setdefault(value.name, f"features/{path.name}")
+        return found
+
+    @contextmanager
+    def declarations_told(self) -> Iterator[None]:
+        """Errors of declarations as :class:`UsageError` with their place; a defect of other code passes."""
         try:
-            return dict(self.module("features.sets").SETS)
-        except NboError:
-            raise
+            yield
+        except NboError as error:
+            place = innermost(self.code / "features", error)
+            if place is None:
+                raise
+            raise UsageError(f"{place}: {error}") from error
         except Exception as error:
             place = place_within(self.code / "features", error)
             if place is None:
                 raise
-            message = f"{place}: {type(error).__name__}: {error}"
-            raise UsageError(message, "Correct the declaration") from error
+            raise UsageError(f"{place}: {declaration_error(error)}", "Correct the declaration") from error
 
     def module(self, name: str) -> ModuleType:
         """A module of the workspace's code, such as ``training.churn``."""
@@ -140,6 +161,25 @@ class Workspace:
         return self.code / "serving" / "offers" / name if told is None else self.root / told
 
 
+def checked_sets(found: object) -> dict[str, Sequence[FeatureSet]]:
+    """What ``features/sets.py`` declares, if it is families by name."""
+    if not isinstance(found, Mapping):
+        got = "none" if found is None else type(found).__name__
+        raise UsageError(f"features/sets.py: expected SETS = {{name: [families]}}, got {got}")
+    for name, families in found.items():
+        if not isinstance(families, list | tuple):
+            raise UsageError(
+                f"features/sets.py: {name}: expected a list of families, got {type(families).__name__}"
+            )
+        for place, family in enumerate(families, 1):
+            if not isinstance(family, FeatureSet):
+                raise UsageError(
+                    f"features/sets.py: {name}: expected families such as CALLS, got {type(family).__name__} "
+                    f"as number {place}"
+                )
+    return dict(found)
+
+
 def place_within(folder: Path, error: Exception) -> str | None:
     """``file:line`` where an error was raised, if that is code of this folder."""
     if isinstance(error, SyntaxError):
@@ -149,6 +189,23 @@ def place_within(folder: Path, error: Exception) -> str | None:
         file, line = frame.filename, frame.lineno
     inside = file is not None and Path(file).is_relative_to(folder)
     return f"{file}:{line}" if inside else None
+
+
+def innermost(folder: Path, error: Exception) -> str | None:
+    """``file:line`` of the last code of this folder on the way to where an error was raised."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).is_relative_to(folder)]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else None
+
+
+def declaration_error(error: Exception) -> str:
+    """What is wrong with a declaration that does not run; near names, and files that need each other."""
+    if isinstance(error, ImportError) and "circular import" in str(error):
+        return f"this file needs {error.name}, which needs this file: move what both need into one of them"
+    told = f"{type(error).__name__}: {error}"
+    if isinstance(error, NameError) and error.name and error.__traceback__ is not None:
+        *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+        return told + close_matches(error.name, [n for n in frame.f_globals if not n.startswith("__")])
+    return told
 
 
 def read_settings(path: Path) -> dict[str, Any]:

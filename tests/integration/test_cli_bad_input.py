@@ -191,7 +191,8 @@ def test_a_declaration_with_a_slip_is_told(
     nbo: Nbo, bare_workspace: Path, declaration: str, text: str
 ) -> None:
     declare(bare_workspace, declaration)
-    assert one_line(nbo("features", "check", cwd=bare_workspace)) == text
+    place = bare_workspace / "features" / "sets.py"
+    assert one_line(nbo("features", "check", cwd=bare_workspace)) == f"{place}:3: {text}"
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from nbo.features import compile_features
 from nbo.features.build import feature_rows
-from nbo.features.leaks import sampled_store
+from nbo.features.leaks import rewritten, sampled_store
+from nbo.labels import churn_labels, plan_slices
+from nbo.models.config import read_config
+from nbo.tables.direct import read_tables
 from nbo.tables.store import Store
 from nbo.workspace import Workspace
 
@@ -48,13 +53,54 @@ def test_a_feature_that_leaks_fails_the_audit(
     assert "features give an alarm" in ended.out
 
 
+def told_beforehand(store: Store, out: Path) -> Store:
+    """The same operator with the answer in ``accounts.industry``, written after the event, dated before."""
+    config = read_config(Workspace.find(ROOT).config_path("churn"))
+    plan = plan_slices(store, config.label.window, **config.slices.model_dump())
+    tables = read_tables(store)
+    accounts = tables["accounts"]
+    newest = accounts.sort_by([("valid_day", "ascending")]).group_by("account_id", use_threads=False)
+    rows = newest.aggregate([(n, "last") for n in accounts.column_names if n != "account_id"])
+    rows = rows.rename_columns([name.removesuffix("_last") for name in rows.column_names])
+    added = []
+    for as_of in plan.train:
+        labels = churn_labels(store, as_of, config.label.window).table
+        left = pc.is_in(rows["account_id"], labels.filter(pc.equal(labels["label"], 1))["account_id"])
+        day = pa.array([as_of.day - 1] * rows.num_rows, pa.int32())
+        columns = {
+            **{name: rows[name] for name in accounts.column_names},
+            "valid_day": day,
+            "known_day": pc.add(day, pa.scalar(1, pa.int32())),
+            "industry": pc.if_else(left, "going", "staying"),
+        }
+        added.append(pa.table(columns, schema=accounts.schema))
+    return rewritten(store, out, {**tables, "accounts": pa.concat_tables([accounts, *added])})
+
+
+def test_a_column_that_holds_the_answer_fails_the_audit(
+    nbo: Callable[..., Any], store: Path, tmp_path: Path
+) -> None:
+    planted = told_beforehand(Store.open(store), tmp_path / "planted")
+    words = ("features", "audit", "--store", planted.root, "--as-of", "2024-10-01", "--accounts", "30")
+    ended = nbo(*words, cwd=ROOT)
+    assert ended.code == 1, ended.err
+    head, first, second, *_ = ended.out.splitlines()
+    assert head.split("  ")[0] == "feature" and "AUC alone" in head and head.endswith("alarm")
+    assert first.startswith("accounts_industry ") and "too good: AUC" in first
+    assert float(first.split()[1]) > 0.99
+    assert second.rstrip().endswith("-"), "the planted column alone gives an alarm"
+    assert ended.out.rstrip().endswith("features give an alarm") and ": 1 of " in ended.out
+
+
 def test_some_accounts_have_the_features_they_have_among_all(store: Path, tmp_path: Path) -> None:
     whole = Store.open(store)
     some = sampled_store(whole, tmp_path / "some", 25, seed=3)
     compiled = compile_features(Workspace.find(ROOT).feature_sets("churn"))
     rows = feature_rows(some, compiled, whole.latest.back(60))
     assert 5 < rows.num_rows <= 25
-    assert rows.equals(feature_rows(whole, compiled, whole.latest.back(60), rows["account_id"].to_pylist()))
+    among_all = feature_rows(whole, compiled, whole.latest.back(60), rows["account_id"].to_pylist())
+    own = [name for name in rows.column_names if "_neighbours_" not in name]
+    assert len(own) > 150 and rows.select(own).equals(among_all.select(own))
 
 
 @pytest.mark.parametrize(("option", "value"), [("--accounts", "0"), ("--seed", "-1")])

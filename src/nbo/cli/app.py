@@ -13,7 +13,7 @@ from pathlib import Path
 
 import typer
 
-from nbo.cli import auditing, data, learning, looking, outcomes, recommending, using
+from nbo.cli import auditing, data, learning, lineage, looking, outcomes, recommending, using
 from nbo.cli.answers import failure
 from nbo.errors import NboError
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 data.add_to(app)
 auditing.add_to(data.features)
+lineage.add_to(data.features)
 learning.add_to(app)
 using.add_to(app)
 recommending.add_to(app)

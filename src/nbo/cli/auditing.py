@@ -36,6 +36,7 @@ def features_audit(
     from nbo.features.leaks import leaking_features, sampled_store
     from nbo.labels import churn_labels, plan_slices
     from nbo.models.audit import audit_features
+    from nbo.models.churn import listed
     from nbo.models.slices import labelled_rows
 
     if accounts < 1 or seed < 0:
@@ -64,6 +65,8 @@ def features_audit(
     verdict = f"{len(bad)} of {len(found)} features give an alarm" if bad else "no feature gives an alarm"
     lines = [*table_lines(["feature", "AUC alone", "null", "alarm"], shown), f"as of {when}: {verdict}"]
     result = {"alarms": len(bad), "rows": len(rows.label), "features": [one.to_json() for one in found]}
-    answer(result, lines, as_json=as_json, as_of=str(when), ok=not bad)
+    empty = [one.name for one in found if one.null_share == 1]
+    warnings = [f"null in every row of these months, so nothing is known of {listed(empty)}"] if empty else []
+    answer(result, lines, as_json=as_json, as_of=str(when), ok=not bad, warnings=warnings)
     if bad:
         raise typer.Exit(1)

@@ -12,7 +12,8 @@ from nbo.cli.answers import AsOfText, Json, StoreDir, WorkspaceDir, answer, prog
 from nbo.engine import LOCAL
 from nbo.errors import UsageError
 from nbo.features import CompiledFeatures, compile_features, find_feature
-from nbo.features.build import build_features, feature_rows
+from nbo.features.build import Snapshot, build_features, feature_rows
+from nbo.features.lineage import provenance
 from nbo.files import told_storage_errors, write_atomic
 from nbo.keys import bundle_key
 from nbo.models.churn import listed
@@ -260,6 +261,8 @@ def features_list(
             "unit": f.unit,
             "meaning": f.words.en,
             "reads": ", ".join(f.columns),
+            "provenance": [words.en for words in provenance(f.columns)],
+            "purposes": sorted(f.purposes),
             "idea": f.idea,
         }
         for f in compiled.features
@@ -283,14 +286,26 @@ def features_check(
 
     Example: nbo features check
     """
-    from nbo.features.build import missing_features
+    from nbo.features.gaps import missing_features
 
     compiled = compiled_set(workspace, set_name, purpose)
     missing = missing_features(Store.open(store), compiled) if store else {}
+    unlisted = [
+        f"{file}: the family {name} is in no set of features/sets.py, no model reads it"
+        for name, file in Workspace.find(workspace).unlisted_families().items()
+    ]
     line = f"{len(compiled.features)} features compile for {purpose}, hash {compiled.hash}"
     answer(
-        {"hash": compiled.hash, "missing": missing}, [line], as_json=as_json, warnings=absent_notes(missing)
+        {"hash": compiled.hash, "missing": missing},
+        [line],
+        as_json=as_json,
+        warnings=[*unlisted, *absent_notes(missing)],
     )
+
+
+def gaps(snapshot: Snapshot) -> dict[str, str]:
+    """Why a snapshot's features are null for every account: no such column, or too little history."""
+    return {**snapshot.manifest["missing"], **snapshot.manifest.get("short", {})}
 
 
 def absent_notes(missing: Mapping[str, str]) -> list[str]:
@@ -370,5 +385,5 @@ def features_build(
         [f"{one['rows']:,} accounts as of {one['as_of']} in {one['folder']}" for one in built],
         as_json=as_json,
         as_of=newest["as_of"],
-        warnings=absent_notes(snapshots[-1].manifest["missing"]),
+        warnings=absent_notes(gaps(snapshots[-1])),
     )

@@ -8,6 +8,13 @@ import typer
 
 from nbo.bundle import Bundle, Releases, load_bundle
 from nbo.cli.answers import Json, StoreDir, WorkspaceDir, answer, metric_lines, progress, table_lines
+from nbo.cli.compliance import (
+    SELLING,
+    PricedPurpose,
+    PriceOfCompliance,
+    answer_price,
+    refuse_without_price,
+)
 from nbo.cli.peers import evaluate_next_product, refuse_options_before
 from nbo.cli.tables import (
     CHURN_TABLE,
@@ -176,10 +183,15 @@ def evaluate_bundle(
         Path | None, typer.Option("--store", help="Store written by nbo check. Required.")
     ] = None,
     bundle: BundleId = None,
+    priced: PriceOfCompliance = False,
+    purpose: PricedPurpose = None,
+    config: ConfigFile = None,
     workspace: WorkspaceDir = None,
     as_json: Json = False,
 ) -> None:
     """Judge a bundle on the held-out months of this store, again.
+
+    With --price-of-compliance: what it costs to leave out the features that a purpose bars.
 
     Example: nbo evaluate --store runs/store
     """
@@ -189,9 +201,13 @@ def evaluate_bundle(
     if store is None:
         raise UsageError("Missing option '--store'")
     place, tables = Workspace.find(workspace), Store.open(store)
+    if priced:
+        refuse_beside("--price-of-compliance", {"--bundle": bundle})
+        answer_price(place, tables, prepared(place, config), purpose or SELLING, as_json)
+        return
+    refuse_without_price({"--purpose": purpose, "--config": config})
     loaded = bundle_of(place, bundle, CHURN)
-    config = ChurnConfig(**loaded.metadata["config"])
-    card = place.module("training.churn").judge(loaded, config, tables)
+    card = place.module("training.churn").judge(loaded, ChurnConfig(**loaded.metadata["config"]), tables)
     lines = [f"bundle {loaded.id} on {', '.join(card['holdout'])}", *metric_lines(card["metrics"]["holdout"])]
     answer(card, lines, as_json=as_json, warnings=card["notes"])
 

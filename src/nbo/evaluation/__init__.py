@@ -15,6 +15,7 @@ from nbo.evaluation.classification import (
 from nbo.evaluation.consistency import Band, ece_of_perfect
 from nbo.evaluation.intervals import DRAWS, Interval, bootstrap
 from nbo.evaluation.tables import GainsRow, ReliabilityBin, gains_table, reliability_table
+from nbo.evaluation.weighted import top_total_of
 
 __all__ = [
     "DRAWS",
@@ -36,4 +37,5 @@ __all__ = [
     "lift_at",
     "log_loss",
     "reliability_table",
+    "top_total_of",
 ]

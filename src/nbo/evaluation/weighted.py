@@ -97,21 +97,34 @@ def lift_of(share: float) -> Prepare:
 
         def value(weights: Floats) -> Floats:
             positive, negative = ranking.sums(weights)
-            mass = positive + negative
-            taken = np.cumsum(mass, axis=1)
-            wanted = share * taken[:, -1]
-            edge = np.minimum((taken < wanted[:, None]).sum(axis=1), taken.shape[1] - 1)[:, None]
-            hits = np.take_along_axis(np.cumsum(positive, axis=1), edge, axis=1)[:, 0]
-            over = np.take_along_axis(taken, edge, axis=1)[:, 0] - wanted
-            # Within the group on the edge positives are spread evenly: the mean over tie orders.
-            rate = ratio(
-                np.take_along_axis(positive, edge, axis=1)[:, 0], np.take_along_axis(mass, edge, axis=1)[:, 0]
-            )
-            return ratio(hits - over * rate, share * positive.sum(axis=1))
+            return ratio(top_total(positive, negative, share), share * positive.sum(axis=1))
 
         return value
 
     return prepare
+
+
+def top_total_of(share: float) -> Prepare:
+    """Total of ``y``, an amount of each row, over the top ``share`` of rows by ``p``."""
+
+    def prepare(y: Floats, p: Floats) -> Weighted:
+        ranking = Ranking.of(y, p)
+        return lambda weights: top_total(*ranking.sums(weights), share)
+
+    return prepare
+
+
+def top_total(inside: Floats, outside: Floats, share: float) -> Floats:
+    """Sum of ``inside`` over the first groups that hold ``share`` of all the weight, shape (b,)."""
+    mass = inside + outside
+    taken = np.cumsum(mass, axis=1)
+    wanted = share * taken[:, -1]
+    edge = np.minimum((taken < wanted[:, None]).sum(axis=1), taken.shape[1] - 1)[:, None]
+    hits = np.take_along_axis(np.cumsum(inside, axis=1), edge, axis=1)[:, 0]
+    over = np.take_along_axis(taken, edge, axis=1)[:, 0] - wanted
+    # Within the group on the edge positives are spread evenly: the mean over tie orders.
+    rate = ratio(np.take_along_axis(inside, edge, axis=1)[:, 0], np.take_along_axis(mass, edge, axis=1)[:, 0])
+    return hits - over * rate
 
 
 def mean_of(loss: Floats) -> Weighted:

@@ -17,6 +17,7 @@ from nbo.asof import AsOf
 from nbo.engine import BATCH_MEMORY, Spark
 from nbo.errors import StorageError
 from nbo.features.compiled import CompiledFeatures
+from nbo.features.gaps import missing_features, refuse_unknown_networks, short_features
 from nbo.features.parameters import bind, read_parameters
 from nbo.features.stages import staged_rows
 from nbo.files import (
@@ -48,7 +49,8 @@ class Snapshot:
     as_of : AsOf
     manifest : mapping
         ``rows``, ``feature_hash``, ``store_id``, ``nulls`` (count by feature), ``missing`` (note by
-        feature whose columns the source does not have).
+        feature whose columns the source does not have), ``short`` (note by feature whose window begins
+        before the data do).
     """
 
     folder: Path
@@ -128,6 +130,7 @@ def manifest_facts(
         "rows": rows,
         "nulls": by_name,
         "missing": missing_features(store, compiled),
+        "short": short_features(store, compiled, as_of),
     }
 
 
@@ -156,11 +159,13 @@ def computed(
     """The rows by account, some at a time, from the one SQL text on either engine."""
     if spark is None:
         with store.connect(memory_limit=BATCH_MEMORY, spill_folder=spill) as engine:
+            refuse_unknown_networks(engine, compiled)
             sql = bind(compiled.sql, read_parameters(store, engine, compiled.sql, as_of, None))
             yield from staged_rows(engine, sql, ROW_GROUP)
         return
     with Spark(spark, spill) as cluster:
         store.show(cluster)
+        refuse_unknown_networks(cluster, compiled)
         sql = bind(compiled.sql, read_parameters(store, cluster, compiled.sql, as_of, None))
         yield from cluster.batches(sql, spill / "rows", ROW_GROUP)
 
@@ -176,6 +181,7 @@ def feature_rows(
         Only these; one that has no active line gets no row.
     """
     with store.connect() as engine:
+        refuse_unknown_networks(engine, compiled)
         sql = bind(compiled.sql, read_parameters(store, engine, compiled.sql, as_of, accounts))
         return declared(engine.query(sql), store, compiled)
 
@@ -196,14 +202,3 @@ def output_schema(compiled: CompiledFeatures) -> pa.Schema:
     fields = [pa.field("account_id", pa.string(), nullable=False)]
     fields += [pa.field(feature.name, ARROW_TYPES[feature.sql_type]) for feature in compiled.features]
     return pa.schema(fields)
-
-
-def missing_features(store: Store, compiled: CompiledFeatures) -> dict[str, str]:
-    """A note for each feature that reads a column which the source does not have."""
-    notes = {}
-    for feature in compiled.features:
-        absent = [name for name in feature.columns if not store.has(*name.split("."))]
-        if absent:
-            table = absent[0].split(".")[0]
-            notes[feature.name] = f"{absent[0] if store.has(table) else table} is not in the data"
-    return notes

@@ -1,16 +1,24 @@
 """Compile feature sets: check names and purposes, build one SQL text, take its hash."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from nbo.engine import portable
-from nbo.errors import LeakageError, UsageError
+from nbo.errors import UsageError
 from nbo.features.compiled import CompiledFeature, CompiledFeatures
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature, FeatureSet
+from nbo.features.purposes import (
+    check_purpose,
+    family_purposes,
+    permitted_purposes,
+    refuse_barred,
+    refuse_wider,
+    relations_read,
+)
+from nbo.features.spec import Declared, Feature, FeatureSet
 from nbo.features.verbs import VERBS
 from nbo.features.verbs.meaning import feature_columns, leaf_name, window_name
-from nbo.tables.catalog import contract
-from nbo.tables.contract import ALL_PURPOSES, PURPOSES, close_matches
+from nbo.tables.contract import close_matches
 
 
 def compile_features(sets: Sequence[FeatureSet], purpose: str = "retention") -> CompiledFeatures:
@@ -33,27 +41,43 @@ def compile_features(sets: Sequence[FeatureSet], purpose: str = "retention") -> 
     UsageError
         Two features of one name, or an unknown purpose.
     LeakageError
-        A feature reads a column that feeds no feature, or not for this purpose.
+        A feature reads a column that feeds no feature, or not for this purpose; or a family is declared
+        for more than its columns allow.
     """
-    if purpose not in PURPOSES:
-        raise UsageError(f"purpose: expected one of {', '.join(PURPOSES)}, got {purpose!r}")
+    check_purpose(purpose)
     plan = Plan()
     compiled: list[CompiledFeature] = []
     outputs: list[tuple[str, str]] = []
     for family in sets:
         for feature in family.features:
             one, expression = compile_one(family, feature, plan)
-            refuse_barred(one, purpose)
             compiled.append(one)
             outputs.append((one.name, expression))
-    refuse_collisions([one.name for one in compiled])
+    refuse_barred(compiled, purpose)
+    refuse_collisions(compiled)
     return CompiledFeatures.of(tuple(compiled), plan.sql(outputs), purpose)
+
+
+def permitted_sets(sets: Sequence[FeatureSet], purpose: str) -> tuple[FeatureSet, ...]:
+    """The same families with only the features that may be used for a purpose; empty families fall out."""
+    check_purpose(purpose)
+    found = []
+    for family in sets:
+        lines = [
+            Declared((feature,))
+            for feature in family.features
+            if purpose in compile_one(family, feature, Plan())[0].purposes
+        ]
+        if lines:
+            found.append(replace(family, lines=lines))
+    return tuple(found)
 
 
 def compile_one(family: FeatureSet, feature: Feature, plan: Plan) -> tuple[CompiledFeature, str]:
     """One feature and its cast SQL expression; its requests are added to the plan."""
     meaning = VERBS[feature.verb](feature, plan)
     columns = feature_columns(feature)
+    read = [*columns, *columns_read(feature)]
     one = CompiledFeature(
         name=feature_name(feature),
         kind=meaning.kind,
@@ -62,12 +86,20 @@ def compile_one(family: FeatureSet, feature: Feature, plan: Plan) -> tuple[Compi
         family_words=family.words,
         words=meaning.words,
         columns=columns,
-        purposes=permitted_purposes(columns),
+        purposes=permitted_purposes(read) & family_purposes(family),
         null_means=meaning.null_means,
         sql_type=meaning.sql_type,
         idea="; ".join(filter(None, (family.idea, meaning.idea))),
     )
+    refuse_wider(one, family, read)
     return one, f"CAST({meaning.expression} AS {portable(meaning.sql_type)})"
+
+
+def columns_read(feature: Feature) -> tuple[str, ...]:
+    """``table.column`` of everything that the SQL of this feature alone names."""
+    plan = Plan()
+    VERBS[feature.verb](feature, plan)
+    return tuple(dict.fromkeys(name for one in relations_read(plan) for name in one.columns))
 
 
 def feature_name(feature: Feature) -> str:
@@ -98,34 +130,15 @@ def feature_name(feature: Feature) -> str:
     return base if feature.inner is None else f"{base}_{verb}"
 
 
-def permitted_purposes(columns: Sequence[str]) -> frozenset[str]:
-    """What may be done with all of these ``table.column`` names."""
-    allowed = ALL_PURPOSES
-    for name in columns:
-        table, column = name.split(".")
-        allowed = allowed & contract(table).column(column).purposes
-    return allowed
-
-
-def refuse_barred(feature: CompiledFeature, purpose: str) -> None:
-    if purpose in feature.purposes:
-        return
-    barred = [name for name in feature.columns if purpose not in permitted_purposes([name])]
-    raise LeakageError(
-        barred[0],
-        f"a column permitted for {purpose}",
-        f"one permitted for {', '.join(sorted(permitted_purposes(barred[:1]))) or 'no feature'}",
-        examples=[feature.name],
-        next_step="Take the feature out of the set, or train for a purpose it is permitted for",
-    )
-
-
-def refuse_collisions(names: Sequence[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise UsageError(f"{name}: two features of this name", "Declare each feature once")
-        seen.add(name)
+def refuse_collisions(features: Sequence[CompiledFeature]) -> None:
+    """Refuse two features of one name, with the families that they stand in."""
+    seen: dict[str, str] = {}
+    for one in features:
+        if one.name in seen:
+            apart = seen[one.name] != one.family
+            where = f", in the families {seen[one.name]} and {one.family}" if apart else ""
+            raise UsageError(f"{one.name}: two features of this name{where}", "Declare each feature once")
+        seen[one.name] = one.family
 
 
 def find_feature(compiled: CompiledFeatures, name: str) -> CompiledFeature:

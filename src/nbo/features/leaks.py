@@ -53,7 +53,8 @@ def leaking_features(
 def sampled_store(store: Store, out: Path, accounts: int, seed: int) -> Store:
     """A store of some accounts drawn at random; what belongs to no account stays whole.
 
-    A feature depends on its own account alone, so what leaks shows among some as among all.
+    A feature depends on its own account alone, so what leaks shows among some as among all. Neighbours are
+    the exception: fewer of them are there to look at, and what leaks through one of them shows still.
 
     Parameters
     ----------

@@ -184,6 +184,8 @@ def derived(verb: str, feature: Feature, source: "Source | None") -> Feature:
         raise UsageError(f"{verb}: expected a count or sum over a window, got {feature.verb}")
     if source is None:
         return Feature(verb, leaf, inner=feature.verb)
+    if not isinstance(source, Source):
+        raise UsageError(f"{verb}: expected rows such as calls.where(direction='out'), got {told(source)}")
     if leaf.column is not None:
         source.table.column(leaf.column)
     other = replace(leaf, source=source.table.name, conditions=source.conditions)
@@ -298,6 +300,19 @@ class Source:
         )
 
 
+def told(value: object) -> str:
+    """What somebody wrote where something else was expected."""
+    if isinstance(value, Source):
+        return f"rows of {value.table.name} without a verb"
+    if isinstance(value, Declared):
+        return f"a feature ({value.features[0].verb})"
+    if isinstance(value, FeatureSet):
+        return f"the family {value.name}"
+    if callable(value):
+        return f"{getattr(value, '__name__', 'a verb')} without its brackets"
+    return repr(value)
+
+
 def tuple_of(over: object) -> tuple[object, ...]:
     """What was given as windows, one or many."""
     return tuple(over) if isinstance(over, (list, tuple)) else (over,)
@@ -313,12 +328,27 @@ class FeatureSet:
     lines : sequence of Declared
     idea : str
         Where the idea comes from that these say something: a source of the literature, or of the trade.
+    purposes : sequence of str or None
+        What it is meant for, if for less than its columns allow; for more is refused. None = all they allow.
     """
 
     name: str
     words: Words
     lines: Sequence[Declared]
     idea: str = ""
+    purposes: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.words, Words):
+            raise UsageError(f'{self.name}: expected Words("Calls", "通话"), got {told(self.words)}')
+        if not isinstance(self.lines, list | tuple):
+            raise UsageError(f"{self.name}: expected a list of features, got {told(self.lines)}")
+        for place, line in enumerate(self.lines, 1):
+            if not isinstance(line, Declared):
+                raise UsageError(
+                    f"{self.name}: expected features such as calls.count(over=days(30)), got {told(line)} "
+                    f"as number {place} of the list"
+                )
 
     @property
     def features(self) -> tuple[Feature, ...]:

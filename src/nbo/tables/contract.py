@@ -63,6 +63,18 @@ class Measure:
     words: Words
 
 
+UNITS: Mapping[Kind, str] = MappingProxyType(
+    {
+        "day": "days since 1970-01-01 in the operator's zone",
+        "second": "seconds since the day's 00:00",
+        "seconds": "seconds",
+        "money": "minor units of the store's currency",
+        "bytes": "bytes",
+    }
+)
+"""The unit of what a kind of column holds; a kind without one has none."""
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of a contract.
@@ -101,6 +113,11 @@ class Column:
     def sql_type(self) -> str:
         return SQL_TYPES[self.kind]
 
+    @property
+    def unit(self) -> str | None:
+        """The unit of the stored values; None where there is none to tell."""
+        return UNITS.get(self.kind)
+
 
 @dataclass(frozen=True)
 class Table:
@@ -110,6 +127,8 @@ class Table:
     ----------
     name, shape, words
         Binding name, :data:`Shape`, and the plural noun of its rows.
+    provenance : Words
+        Where the rows come from, and with them every column.
     key : tuple of str
         Columns that identify a row; a log adds ``valid_day`` and ``known_day`` by itself.
     columns : tuple of Column
@@ -121,6 +140,7 @@ class Table:
     name: str
     shape: Shape
     words: Words
+    provenance: Words
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     required: bool = False

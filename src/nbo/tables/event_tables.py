@@ -28,6 +28,7 @@ CONTRACTS = Table(
     "contracts",
     "events",
     Words("contracts", "合同"),
+    provenance=Words("contract records", "合同资料"),
     key=("contract_id",),
     columns=(
         key("contract_id", "contract", "合同"),
@@ -47,6 +48,7 @@ CALLS = Table(
     "calls",
     "events",
     Words("calls", "通话"),
+    provenance=Words("call records of our own exchanges", "本网话单"),
     key=("call_id",),
     columns=(
         key("call_id", "call", "话单"),
@@ -78,6 +80,7 @@ INTERCONNECT = Table(
     "interconnect",
     "events",
     Words("settlement records", "网间结算记录"),
+    provenance=Words("settlement with other carriers", "网间结算"),
     key=("record_id",),
     columns=(
         key("record_id", "settlement record", "结算记录"),
@@ -130,6 +133,7 @@ USAGE = Table(
     "usage",
     "events",
     Words("usage", "使用"),
+    provenance=Words("counters of our own network", "本网流量记录"),
     key=("line_id", "event_day", "service"),
     columns=(
         ACCOUNT,
@@ -159,6 +163,7 @@ BILLS = Table(
     "bills",
     "events",
     Words("bills", "账单"),
+    provenance=Words("billing", "计费账务"),
     key=("bill_id", "family"),
     columns=(
         key("bill_id", "bill", "账单"),
@@ -177,6 +182,7 @@ PAYMENTS = Table(
     "payments",
     "events",
     Words("payments", "缴费"),
+    provenance=Words("billing", "计费账务"),
     key=("payment_id",),
     columns=(
         key("payment_id", "payment", "缴费"),
@@ -193,6 +199,7 @@ CONTACTS = Table(
     "contacts",
     "events",
     Words("contacts", "客户接触"),
+    provenance=Words("campaigns and contacts", "营销接触记录"),
     key=("contact_id",),
     columns=(
         key("contact_id", "contact", "接触"),
@@ -236,6 +243,7 @@ SURVEYS = Table(
     "surveys",
     "events",
     Words("surveys", "调查"),
+    provenance=Words("answers of customers", "客户调查"),
     key=("survey_id",),
     columns=(
         key("survey_id", "survey", "调查"),
@@ -255,6 +263,7 @@ LABELS = Table(
     "labels",
     "events",
     Words("labels", "标签"),
+    provenance=Words("the operator's own list of events", "运营商提供的标签"),
     key=("account_id", "kind", "event_day"),
     columns=(
         Column("account_id", "key", Words("account", "客户"), references="accounts", purposes=NO_PURPOSE),

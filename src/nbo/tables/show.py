@@ -4,28 +4,21 @@ from typing import Any
 
 from nbo.tables.contract import Column, Table
 
-UNIT_WORDS = {
-    "day": "days since 1970-01-01 in the operator's zone",
-    "second": "seconds since the day's 00:00",
-    "seconds": "seconds",
-    "money": "minor units of the store's currency",
-    "bytes": "bytes",
-}
-
 
 def describe_rows(table: Table) -> list[dict[str, Any]]:
-    """One dict a column: name, kind, unit, required, codes, references, purposes, words."""
+    """One dict a column: name, kind, unit, required, codes, references, purposes, provenance, words."""
     return [
         {
             "column": column.name,
             "kind": column.kind,
             "stored_as": column.sql_type,
-            "unit": UNIT_WORDS.get(column.kind),
+            "unit": column.unit,
             "required": not column.nullable,
             "key": column.name in table.row_key,
             "codes": list(column.codes),
             "references": column.references,
             "purposes": sorted(column.purposes),
+            "provenance": table.provenance.en,
             "known_by": column.known_by,
             "en": column.words.en,
             "zh": column.words.zh,
@@ -41,19 +34,22 @@ def describe(table: Table) -> str:
     --------
     >>> from nbo.tables.catalog import contract
     >>> print(describe(contract("networks")).splitlines()[0])
-    networks (网络): reference, one row a network_id
+    networks (网络): reference, one row a network_id; from: numbering tables of the exchanges (局数据)
     """
     shape = {"events": "events", "log": "change log", "reference": "reference"}[table.shape]
     required = ", required" if table.required else ""
-    head = f"{table.name} ({table.words.zh}): {shape}{required}, one row a {' + '.join(table.row_key)}"
+    source = f"from: {table.provenance.en} ({table.provenance.zh})"
+    head = (
+        f"{table.name} ({table.words.zh}): {shape}{required}, one row a {' + '.join(table.row_key)}; {source}"
+    )
     width = max(len(column.name) for column in table.columns)
     return "\n".join([head, *(f"  {c.name:<{width}}  {facts(c)}" for c in table.columns)])
 
 
 def facts(column: Column) -> str:
     parts = [column.kind, "may be empty" if column.nullable else "required"]
-    if column.kind in UNIT_WORDS:
-        parts.append(UNIT_WORDS[column.kind])
+    if column.unit:
+        parts.append(column.unit)
     if column.codes:
         parts.append("one of " + " | ".join(column.codes))
     if column.references:

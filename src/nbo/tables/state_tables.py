@@ -37,6 +37,7 @@ ACCOUNTS = Table(
     "accounts",
     "log",
     Words("accounts", "客户"),
+    provenance=Words("customer records", "客户资料"),
     key=("account_id",),
     required=True,
     columns=(
@@ -74,6 +75,7 @@ SITES = Table(
     "sites",
     "log",
     Words("sites", "地点"),
+    provenance=Words("customer records", "客户资料"),
     key=("site_id",),
     columns=(
         key("site_id", "site", "地点"),
@@ -102,6 +104,7 @@ LINES = Table(
     "lines",
     "log",
     Words("lines", "线路"),
+    provenance=Words("records of lines in service", "线路资料"),
     key=("line_id",),
     required=True,
     columns=(
@@ -134,6 +137,7 @@ NETWORKS = Table(
     "networks",
     "reference",
     Words("networks", "网络"),
+    provenance=Words("numbering tables of the exchanges", "局数据"),
     key=("network_id",),
     columns=(
         key("network_id", "network", "网络"),
@@ -157,6 +161,7 @@ ACCESS_CODES = Table(
     "access_codes",
     "log",
     Words("access codes", "接入码"),
+    provenance=Words("numbering tables of the exchanges", "局数据"),
     key=("access_code",),
     columns=(
         key("access_code", "access code", "接入码"),
@@ -188,6 +193,7 @@ PRODUCTS = Table(
     "products",
     "reference",
     Words("products", "产品"),
+    provenance=Words("product catalogue", "产品目录"),
     key=("product_id",),
     columns=(
         key("product_id", "product", "产品"),
@@ -208,6 +214,7 @@ TICKETS = Table(
     "tickets",
     "log",
     Words("tickets", "工单"),
+    provenance=Words("service desk", "客服工单系统"),
     key=("ticket_id",),
     columns=(
         key("ticket_id", "ticket", "工单"),
@@ -239,6 +246,7 @@ CONSENTS = Table(
     "consents",
     "log",
     Words("consents", "营销许可"),
+    provenance=Words("what customers allowed or forbade", "客户授权记录"),
     key=("account_id", "scope"),
     columns=(
         ACCOUNT,
@@ -257,6 +265,7 @@ PROMISES = Table(
     "promises",
     "log",
     Words("promises", "承诺"),
+    provenance=Words("promises made to customers", "承诺记录"),
     key=("promise_id",),
     columns=(
         key("promise_id", "promise", "承诺"),
@@ -282,6 +291,7 @@ ORDERS = Table(
     "orders",
     "log",
     Words("orders", "订单"),
+    provenance=Words("order entry", "营业受理"),
     key=("order_id",),
     columns=(
         key("order_id", "order", "订单"),
