@@ -245,7 +245,7 @@ def features_list(
     workspace: WorkspaceDir = None,
     as_json: Json = False,
 ) -> None:
-    """Every declared feature with unit, meaning and source.
+    """Every declared feature with unit, meaning and source, and what a channel may override.
 
     Example: nbo features list
     """
@@ -257,12 +257,14 @@ def features_list(
             "meaning": f.words.en,
             "reads": ", ".join(f.columns),
             "idea": f.idea,
+            "context": f.context.words if f.context else None,
         }
         for f in compiled.features
     ]
+    context = sum(1 for row in rows if row["context"])
     lines = [
         *table_lines(["feature", "unit", "meaning"], rows),
-        f"{len(rows)} features, hash {compiled.hash}",
+        f"{len(rows)} features, hash {compiled.hash}; a channel may override {context}",
     ]
     answer({"hash": compiled.hash, "features": rows}, lines, as_json=as_json)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from nbo.engine import portable
 from nbo.errors import LeakageError, UsageError
 from nbo.features.compiled import CompiledFeature, CompiledFeatures
+from nbo.features.context import context_of
 from nbo.features.plan import Plan
 from nbo.features.spec import Feature, FeatureSet
 from nbo.features.verbs import VERBS
@@ -66,6 +67,7 @@ def compile_one(family: FeatureSet, feature: Feature, plan: Plan) -> tuple[Compi
         null_means=meaning.null_means,
         sql_type=meaning.sql_type,
         idea="; ".join(filter(None, (family.idea, meaning.idea))),
+        context=context_of(feature) if feature.context else None,
     )
     return one, f"CAST({meaning.expression} AS {portable(meaning.sql_type)})"
 
