@@ -59,6 +59,10 @@ class BundleRows:
     def __contains__(self, account_id: str) -> bool:
         return account_id in self.rows
 
+    def place(self, account_id: str) -> int | None:
+        """The place of an account among all, None where it has no row."""
+        return self.rows.place(account_id)
+
     def row(self, account_id: str) -> Matrix:
         """The encoded features of one account, shape (F,); one's own copy.
 

@@ -13,6 +13,7 @@ from nbo.engine import LOCAL
 from nbo.errors import UsageError
 from nbo.features import CompiledFeatures, compile_features, find_feature
 from nbo.features.build import build_features, feature_rows
+from nbo.features.online import online_rows
 from nbo.files import told_storage_errors, write_atomic
 from nbo.keys import bundle_key
 from nbo.models.churn import listed
@@ -261,9 +262,10 @@ def features_list(
         }
         for f in compiled.features
     ]
+    shown = [{**row, "context": "yes" if row["context"] else ""} for row in rows]
     context = sum(1 for row in rows if row["context"])
     lines = [
-        *table_lines(["feature", "unit", "meaning"], rows),
+        *table_lines(["feature", "unit", "context", "meaning"], shown),
         f"{len(rows)} features, hash {compiled.hash}; a channel may override {context}",
     ]
     answer({"hash": compiled.hash, "features": rows}, lines, as_json=as_json)
@@ -341,6 +343,9 @@ def features_build(
     as_of: AsOfTexts,
     engine: Annotated[str, typer.Option(help="duckdb, or spark where data outgrow a machine.")] = "duckdb",
     master: Annotated[str, typer.Option(help="With --engine spark: the master that it runs on.")] = LOCAL,
+    online: Annotated[
+        bool, typer.Option("--online", help="Also write the rows that the server looks up.")
+    ] = False,
     set_name: SetName = "churn",
     purpose: Purpose = "retention",
     workspace: WorkspaceDir = None,
@@ -363,6 +368,9 @@ def features_build(
             progress(f"{number} of {len(dates)}: {when}")
     built = [{"as_of": str(s.as_of), "folder": str(s.folder), "rows": s.manifest["rows"]} for s in snapshots]
     newest = built[-1]
+    if online:
+        for snapshot in snapshots:
+            online_rows(snapshot)
     answer(
         {"folder": newest["folder"], "rows": newest["rows"], "snapshots": built},
         [f"{one['rows']:,} accounts as of {one['as_of']} in {one['folder']}" for one in built],
