@@ -122,9 +122,7 @@ class OnlineRows:
     def place(self, account_id: str) -> int | None:
         """The row of an account, None where it has none."""
         sought = account_id.encode("utf-8", "surrogatepass")
-        # numpy cuts what is longer and drops trailing NULs: neither may find another account.
-        if not sought or len(sought) > self.layout.width or b"\0" in sought:
-            return None
+        # numpy cuts a longer id to the width and drops its trailing NULs; the comparison takes it whole.
         place = int(self._keys.searchsorted(np.array(sought, self._kind)))
         return place if place < len(self) and self._keys[place] == sought else None
 
