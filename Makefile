@@ -13,7 +13,7 @@ ARGS ?=
 # Test processes; 0 = none beside this one.
 WORKERS ?= auto
 
-.PHONY: help demo test test-spark check lint types contracts coverage bench-features bench-recommendations bench-next-product bench-real bench-real-ablation bench-world bench-publish mutants lock clean environment
+.PHONY: help demo test test-spark check lint types contracts coverage bench-features bench-recommendations bench-online bench-next-product bench-real bench-real-ablation bench-world bench-publish mutants lock clean environment
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS="	" read -r name text; do printf '  %-20s %s\n' "$$name" "$$text"; done
@@ -54,6 +54,9 @@ bench-features: environment ## time the feature engine against its peers (writes
 
 bench-recommendations: environment ## time recommending for a million accounts (writes runs/bench)
 	@$(PYTHON) benchmarks/recommendations.py $(ARGS)
+
+bench-online: environment ## time looking up one of a million accounts (writes runs/bench)
+	@$(PYTHON) benchmarks/online.py $(ARGS)
 
 bench-next-product: environment ## measure next-product rankings against their peers on public holdings (writes runs/bench)
 	@$(PYTHON) benchmarks/next_product.py $(ARGS)

@@ -196,6 +196,7 @@ class App:
             holdout_slices=list(slices.get("holdout", [])),
             metrics=dict(metadata.get("metrics", {})),
             features=list(loaded.bundle.features.names),
+            context={one.name: one.context.words for one in loaded.bundle.features.features if one.context},
         )
         return Response(encode(card), media_type="application/json")
 

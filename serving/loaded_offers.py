@@ -3,25 +3,29 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from nbo.asof import AsOf
-from nbo.bundle import Bundle, Matrix, Release
+from nbo.bundle import Bundle, BundleRows, Release
 from nbo.customers.holdings import held_matrix, holdings
 from nbo.decisions.answers import Stamp, answer_text
+from nbo.decisions.context import inputs_in_context
 from nbo.decisions.loading import OfferFiles, load_recommender
 from nbo.decisions.recommender import AccountInputs, Recommender, Request
 from nbo.decisions.settings import OffersSettings, offers_settings
+from nbo.features import CompiledFeatures
 from nbo.features.build import build_features
+from nbo.features.context import ContextValue
 from nbo.files import sha256_file, told_storage_errors
 from nbo.offers.facts import FactsIndex, read_facts
 from nbo.tables.columns import CHANNELS
 from nbo.tables.store import Store
 from nbo.workspace import Workspace
 
-from .matrix import encoded
+NOTHING_SAID: Mapping[str, ContextValue] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -60,34 +64,43 @@ class LoadedOffers:
         What it was made from.
     recommender : Recommender
         The released model with the catalog and the rules.
-    rows : mapping of account_id to row
-        Accounts with an active line at the date.
-    matrix : ndarray of shape (accounts, features), float64
-        What the model reads of an account, encoded; read-only.
+    rows : BundleRows
+        What the model reads of the accounts with an active line at the date: mapped, not loaded.
     held : ndarray of shape (accounts, products), bool
         In the order of ``recommender.terms.product_ids``.
     facts : FactsIndex
         What the rules read.
+    rule_features : CompiledFeatures
+        The features that rules may read.
     """
 
     stamp: OffersStamp
     recommender: Recommender
-    rows: Mapping[str, int]
-    matrix: Matrix
+    rows: BundleRows
     held: npt.NDArray[np.bool_]
     facts: FactsIndex
+    rule_features: CompiledFeatures
 
     @property
     def bundle(self) -> Bundle:
         """The released model."""
         return self.recommender.bundle
 
-    def inputs(self, account: str) -> AccountInputs:
-        """What is known of one account of :attr:`rows`."""
-        row = self.rows[account]
+    def inputs(self, account: str, context: Mapping[str, ContextValue] = NOTHING_SAID) -> AccountInputs:
+        """What is known of one account of :attr:`rows`, and what a channel knows better.
+
+        Raises
+        ------
+        UsageError
+            The context names no context feature, or gives a value outside its range.
+        StorageError
+            The account's row is damaged.
+        """
+        place = self.rows.place(account)
         names = self.recommender.terms.product_ids
-        held = sorted(names[place] for place in np.flatnonzero(self.held[row]))
-        return AccountInputs(account, self.matrix[row], tuple(held), self.facts.of(account))
+        held = sorted(names[product] for product in np.flatnonzero(self.held[place]))
+        inputs = AccountInputs(account, self.rows.row(account), tuple(held), self.facts.of(account))
+        return inputs_in_context(inputs, self.bundle, self.rule_features, context)
 
 
 def offers_stamp(place: Workspace, release: Release, as_of: AsOf, snapshot_ns: int) -> OffersStamp:
@@ -121,18 +134,20 @@ def load_offers(place: Workspace, store: Store, bundle: Bundle, stamp: OffersSta
     files = OfferFiles.read(place.catalog_path, place.rules_path, place.feature_sets("offers"))
     recommender = load_recommender(store, bundle, files, place.settings, stamp.as_of)
     snapshot = build_features(store, bundle.features, stamp.as_of)
-    rows, matrix = encoded(snapshot, bundle)
-    held = held_matrix(holdings(store, stamp.as_of), list(rows), recommender.terms.product_ids)
+    rows = BundleRows.of(snapshot, bundle)
+    held = held_matrix(
+        holdings(store, stamp.as_of), list(rows.rows.accounts()), recommender.terms.product_ids
+    )
     held.flags.writeable = False
     facts = read_facts(store, files.rules, files.features, stamp.as_of, None)
-    loaded = LoadedOffers(stamp, recommender, rows, matrix, held, facts)
+    loaded = LoadedOffers(stamp, recommender, rows, held, facts, files.features)
     try_out(loaded)
     return loaded
 
 
 def try_out(loaded: LoadedOffers) -> None:
     """Answer once for one account: what is prepared on first use is prepared before anyone waits."""
-    account = next(iter(loaded.rows), None)
+    account = next(loaded.rows.rows.accounts(), None)
     if account is not None:
         request = Request(account, next(iter(CHANNELS)))
         answer_text(loaded.recommender, loaded.inputs(account), request, Stamp("0" * 32, ""))

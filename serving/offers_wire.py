@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from nbo.bundle import Overridden
 from nbo.decisions.log import Outcome
 
-from .wire import AccountId, Reason, decoded
+from .wire import AccountId, Context, Reason, decoded
 
 MAX_PRODUCTS = 200
 MAX_TEXT = 200
@@ -16,12 +17,13 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class RecommendationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One account in one channel; ``products`` narrows the offers to these products."""
+    """One account in one channel; ``products`` narrows the offers, ``context`` is what the channel knows."""
 
     account_id: AccountId
     channel: Text
     language: Literal["en", "zh"] = "en"
     products: Annotated[list[Text], msgspec.Meta(max_length=MAX_PRODUCTS)] = []
+    context: Context = {}
 
 
 class OutcomeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,7 +82,10 @@ class Versions(msgspec.Struct, frozen=True):
 
 
 class Recommendation(msgspec.Struct, frozen=True):
-    """What to offer, best first; what else is open; what is stopped. Logged before it is given."""
+    """What to offer, best first; what else is open; what is stopped. Logged before it is given.
+
+    ``overridden`` is there where the channel gave a context.
+    """
 
     decision_id: str
     account_id: str
@@ -93,6 +98,7 @@ class Recommendation(msgspec.Struct, frozen=True):
     others: list[RankedOffer]
     stopped: list[StoppedOffer]
     versions: Versions
+    overridden: list[Overridden] | msgspec.UnsetType = msgspec.UNSET
 
 
 class OutcomeNote(msgspec.Struct, frozen=True):

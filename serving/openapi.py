@@ -21,6 +21,9 @@ STRUCTS = (
 ASKED = {"ScoreRequest", "HandRow", "RecommendationRequest", "OutcomeRequest"}
 """What callers send: a field with a default may be left out."""
 
+ABSENT = {("Problem", "instance"), ("Recommendation", "overridden")}
+"""What an answer may lack."""
+
 FORMATS = {"as_of": "date", "decided_at": "date-time", "occurred_at": "date-time"}
 REFUSALS = {
     400: "The body is not JSON.",
@@ -62,7 +65,7 @@ def schemas() -> dict[str, Any]:
         schema.pop("title", None)
         if name not in ASKED:
             # An answer's field is always there; what has a default is what a caller may leave out.
-            schema["required"] = [key for key in schema["properties"] if key != "instance"]
+            schema["required"] = [key for key in schema["properties"] if (name, key) not in ABSENT]
         for key, told in schema["properties"].items():
             if key.endswith("_amount"):
                 schema["properties"][key] = {"type": ["number", "null"] if "anyOf" in told else "number"}

@@ -89,3 +89,9 @@ def defect_response(error: BaseException, path: str) -> Response:
     logger.error("defect %s while answering %s", identity, path, exc_info=error)
     detail = f"The server failed to answer; its log tells why under {identity}."
     return problem_response(Problem("urn:nbo:problem:defect", title_of(500), 500, detail, identity))
+
+
+def damaged_rows(error: BaseException) -> Refused:
+    """A row that the disk gave other bytes for: logged with its file; no answer rather than a wrong one."""
+    logger.error("damaged row: %s", error)
+    return Refused(503, "rows-damaged", "The account's features are damaged on the server's disk.")

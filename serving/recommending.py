@@ -11,13 +11,13 @@ from starlette.types import Scope
 from nbo.decisions.answers import Stamp, new_decision
 from nbo.decisions.log import DecisionLog, NewDecision
 from nbo.decisions.recommender import Request
-from nbo.errors import ConflictError, DataError, UsageError
+from nbo.errors import ConflictError, DataError, StorageError, UsageError
 from nbo.tables.contract import close_matches
 
 from .loaded_offers import LoadedOffers
 from .logbook import Logbook
 from .offers_wire import Decided, OutcomeNote, RecommendationRequest
-from .problems import Refused
+from .problems import Refused, damaged_rows
 from .wire import encode
 
 KEY_HEADER = b"idempotency-key"
@@ -40,7 +40,7 @@ async def recommend(
     ------
     Refused
         404 for an unknown account, 409 for a key that stands for another request, 422 for an unknown
-        channel or product, 503 where the log is away: what cannot be logged is not given.
+        channel or product or an unfit context, 503 where the log is away: what cannot be logged is not given.
     """
     request = read_request(asked)
     try:
@@ -72,7 +72,8 @@ def idempotency_key(scope: Scope) -> str | None:
 def read_request(asked: RecommendationRequest) -> Request:
     """The question in the terms of the library; 422 for an unknown channel."""
     try:
-        return Request(asked.account_id, asked.channel, asked.language, tuple(asked.products))
+        products = tuple(asked.products)
+        return Request(asked.account_id, asked.channel, asked.language, products, asked.context)
     except UsageError as error:
         raise Refused(422, "unknown-channel", str(error)) from None
 
@@ -89,7 +90,13 @@ def decide(offers: LoadedOffers, request: Request, key: str | None) -> NewDecisi
         expected = f"an account with an active line at {recommender.as_of}"
         detail = f"account_id: expected {expected}, got {request.account_id!r}"
         raise Refused(404, "unknown-account", detail)
-    return new_decision(recommender, offers.inputs(request.account_id), request, Stamp.now(), key)
+    try:
+        inputs = offers.inputs(request.account_id, request.context)
+    except UsageError as error:
+        raise Refused(422, "invalid-context", str(error)) from None
+    except StorageError as error:
+        raise damaged_rows(error) from None
+    return new_decision(recommender, inputs, request, Stamp.now(), key)
 
 
 async def earlier_answer(

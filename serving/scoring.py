@@ -1,27 +1,32 @@
-"""From a request to its answer: rows of the matrix, the model, money, reasons."""
+"""From a request to its answer: rows of the snapshot, the model, money, reasons."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
-import numpy as np
 import pyarrow as pa
 from starlette.responses import Response
 
-from nbo.bundle import Bundle, Matrix
+from nbo.bundle import Bundle, Matrix, Overridden, check_context, override
 from nbo.decisions.answers import clock
 from nbo.decisions.scoring import bands, margin_at_risk
+from nbo.errors import StorageError, UsageError
 from nbo.features.compiled import CompiledFeature
-from nbo.models.reasons import reasons
+from nbo.features.context import ContextValue
+from nbo.models.reasons import Teller, told_reasons
 from nbo.tables.contract import close_matches
 
-from .problems import Refused
+from .problems import Refused, damaged_rows
 from .state import Live, Loaded
-from .wire import Answer, HandRow, ItemError, Reason, Scored, ScoreRequest, Unscored, encode
+from .wire import MAX_SHOWN, Answer, HandRow, ItemError, Reason, Scored, ScoreRequest, Unscored, encode
 
 INLINE_ITEMS = 32
 MAX_NAMED = 5
 TOP_REASONS = 3
+
+Said = Mapping[str, Mapping[str, ContextValue]]
+"""By account what a channel says of its context features."""
+Told = tuple[Overridden, ...]
 
 
 async def respond(live: Live, read: Callable[[], ScoreRequest]) -> Response:
@@ -38,6 +43,8 @@ async def respond(live: Live, read: Callable[[], ScoreRequest]) -> Response:
             answer = await asyncio.to_thread(score, loaded, request, clock())
     except Refused as refused:
         return refused.response()
+    except StorageError as error:
+        return damaged_rows(error).response()
     return Response(encode(answer), media_type="application/json")
 
 
@@ -47,12 +54,15 @@ def score(loaded: Loaded, request: ScoreRequest, decided_at: str) -> Answer:
     Raises
     ------
     Refused
-        422 if a hand-made row does not name exactly the bundle's features.
+        422 if a hand-made row does not name exactly the bundle's features, or a context feature is none.
+    StorageError
+        A row of the snapshot is damaged.
     """
+    check_said(loaded, request.context)
     known = [account for account in request.accounts if account in loaded.rows]
-    places = np.array([loaded.rows[account] for account in known], dtype=np.intp)
-    raw = loaded.raw.take(places) if request.reasons and known else None
-    found = iter(scored(loaded, known, loaded.matrix[places], raw, request.language))
+    matrix, said = rows_of(loaded, known, request.context)
+    raw = raw_of(loaded, known, said) if request.reasons else None
+    found = iter(scored(loaded, known, matrix, raw, request.language, said))
     results: list[Scored | Unscored] = [
         next(found) if account in loaded.rows else unknown(loaded, account) for account in request.accounts
     ]
@@ -60,39 +70,78 @@ def score(loaded: Loaded, request: ScoreRequest, decided_at: str) -> Answer:
         table = hand_table(request.rows, loaded.bundle)
         owners = [row.account_id for row in request.rows]
         matrix = loaded.bundle.encode(table)
-        results += scored(loaded, owners, matrix, table if request.reasons else None, request.language)
+        values = table.to_pylist() if request.reasons else None
+        results += scored(loaded, owners, matrix, values, request.language, [() for _ in owners])
     return Answer(str(loaded.as_of), loaded.bundle.id, loaded.currency, results, decided_at)
 
 
+def rows_of(loaded: Loaded, accounts: Sequence[str], context: Said) -> tuple[Matrix, list[Told]]:
+    """Encoded rows of accounts, shape (n, F), with their context in them, and what that replaced."""
+    features, vocabulary = loaded.bundle.features.features, loaded.bundle.vocabulary
+    matrix = loaded.rows.matrix(accounts)
+    said: list[Told] = []
+    for place, account in enumerate(accounts):
+        told: Told = ()
+        if account in context:
+            matrix[place], told = override(matrix[place], context[account], features, vocabulary)
+        said.append(told)
+    return matrix, said
+
+
+def raw_of(loaded: Loaded, accounts: Sequence[str], said: Sequence[Told]) -> list[Mapping[str, object]]:
+    """The values of accounts as people read them, with their context in them."""
+    return [
+        {**loaded.rows.raw(account), **{one.feature: one.value for one in told}}
+        for account, told in zip(accounts, said, strict=True)
+    ]
+
+
+def check_said(loaded: Loaded, context: Said) -> None:
+    """Refuse (422) the first thing said of an account that a channel may not say."""
+    for account, said in context.items():
+        try:
+            check_context(said, loaded.bundle.features.features)
+        except UsageError as error:
+            raise Refused(422, "invalid-context", f"context of {account[:MAX_SHOWN]!r}: {error}") from None
+
+
 def scored(
-    loaded: Loaded, owners: Sequence[str | None], matrix: Matrix, raw: pa.Table | None, language: str
+    loaded: Loaded,
+    owners: Sequence[str | None],
+    matrix: Matrix,
+    raw: Sequence[Mapping[str, object]] | None,
+    language: str,
+    said: Sequence[Told],
 ) -> list[Scored]:
-    """One answer per matrix row; ``owners`` are the account ids, ``raw`` the rows to explain, or None."""
+    """One answer per matrix row; ``owners`` are the account ids, ``raw`` the values to explain, or None."""
     probabilities = loaded.bundle.score(matrix, threads=1)
     margins = [None if owner is None else loaded.margins.get(owner) for owner in owners]
     at_risk = margin_at_risk(probabilities, pa.array(margins, pa.int64()), loaded.value.horizon_months)
     told: Sequence[list[Reason]] = [[] for _ in owners]
     if raw is not None:
-        told = told_reasons(loaded, matrix, raw, language)
+        told = reasons_of(loaded, matrix, raw, language)
     return [
-        Scored(owner, p_churn, band, major(margin, loaded), major(stake, loaded), why)
-        for owner, p_churn, band, margin, stake, why in zip(
+        Scored(owner, p_churn, band, major(margin, loaded), major(stake, loaded), why, list(context))
+        for owner, p_churn, band, margin, stake, why, context in zip(
             owners,
             probabilities.tolist(),
             bands(probabilities, loaded.bundle.metadata["band_edges"]),
             margins,
             at_risk.to_pylist(),
             told,
+            said,
             strict=True,
         )
     ]
 
 
-def told_reasons(loaded: Loaded, matrix: Matrix, raw: pa.Table, language: str) -> list[list[Reason]]:
+def reasons_of(
+    loaded: Loaded, matrix: Matrix, raw: Sequence[Mapping[str, object]], language: str
+) -> list[list[Reason]]:
     """Why each row's risk is what it is, in words, the strongest first."""
-    found = reasons(
-        loaded.bundle, matrix, raw, language, loaded.currency, loaded.minor_digits, top=TOP_REASONS
-    )
+    medians = loaded.bundle.metadata.get("medians", {})
+    teller = Teller(medians, language, loaded.currency, loaded.minor_digits)
+    found = told_reasons(loaded.bundle, matrix, raw, teller, TOP_REASONS)
     return [[Reason(one.family, one.feature, one.contribution, one.text) for one in row] for row in found]
 
 

@@ -1,31 +1,24 @@
-"""What is loaded: released bundles, a snapshot as a matrix, offers; swapped whole when any is another."""
+"""What is loaded: released bundles, a snapshot's mapped rows, offers; swapped whole when any is another."""
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from nbo.asof import AsOf
-from nbo.bundle import Bundle, Matrix, Release, Releases
+from nbo.bundle import Bundle, BundleRows, Release, Releases
 from nbo.customers.value import monthly_margins
 from nbo.decisions.log import log_url, open_log
 from nbo.decisions.recommender import MODEL as OFFERS_MODEL
 from nbo.decisions.settings import ValueSettings, value_settings
 from nbo.errors import DataError, UsageError
-from nbo.features.build import PART, Snapshot, existing
-from nbo.files import MANIFEST
+from nbo.features.build import REBUILD, Snapshot
+from nbo.files import MANIFEST, read_manifest
 from nbo.keys import bundle_key
 from nbo.tables.store import Store
 from nbo.workspace import MARKER, Workspace, bundled_code, read_settings
 
 from .loaded_offers import LoadedOffers, load_offers, offers_stamp
 from .logbook import Logbook
-from .matrix import encoded
 from .problems import Refused
 from .settings import MODEL, ServeSettings
 
@@ -40,33 +33,6 @@ class Stamp:
     written_ns: int
 
 
-class RawRows:
-    """The snapshot's file, kept open: it stays readable when a newer one takes its place.
-
-    Parameters
-    ----------
-    path : Path
-        The Parquet part of the snapshot.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.file = pq.ParquetFile(path)
-        counts = [self.file.metadata.row_group(n).num_rows for n in range(self.file.num_row_groups)]
-        self.starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.intp)
-        self.reading = threading.Lock()
-
-    def take(self, places: npt.NDArray[np.intp]) -> pa.Table:
-        """Rows by number, in the order asked; reads only the row groups that hold them."""
-        groups = np.searchsorted(self.starts, places, side="right") - 1
-        wanted = np.unique(groups)
-        with self.reading:
-            rows = self.file.read_row_groups(wanted.tolist())
-        sizes = self.starts[wanted + 1] - self.starts[wanted]
-        offsets = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-        index = offsets[np.searchsorted(wanted, groups)] + places - self.starts[groups]
-        return rows.take(pa.array(index))
-
-
 @dataclass(frozen=True)
 class Loaded:
     """Everything that one answer needs; never changed, only replaced.
@@ -79,12 +45,8 @@ class Loaded:
         The released model with its vocabulary and calibrator.
     as_of : AsOf
         The date of the snapshot.
-    rows : mapping of account_id to row
-        Accounts of the snapshot.
-    matrix : array of shape (accounts, features), float64
-        The encoded snapshot, read-only.
-    raw : RawRows
-        The same rows as they were before encoding, to explain them.
+    rows : BundleRows
+        The accounts of the snapshot with their features: mapped, not loaded.
     margins : mapping of account_id to int
         Monthly margin in minor units; accounts whose margin is not known are absent.
     value : ValueSettings
@@ -98,9 +60,7 @@ class Loaded:
     stamp: Stamp
     bundle: Bundle
     as_of: AsOf
-    rows: Mapping[str, int]
-    matrix: Matrix
-    raw: RawRows
+    rows: BundleRows
     margins: Mapping[str, int]
     value: ValueSettings
     currency: str
@@ -269,17 +229,17 @@ def newest_snapshot(settings: ServeSettings, bundle: Bundle) -> tuple[Path, AsOf
 
 
 def load(settings: ServeSettings, stamp: Stamp, bundle: Bundle, as_of: AsOf) -> Loaded:
-    """Read the snapshot into a matrix with the bundle's own encoder, and the margins beside it."""
+    """Map the snapshot's rows as the bundle reads them, and read the margins beside it."""
     store = Store.open(settings.store)
-    manifest = existing(stamp.snapshot, store)
-    if manifest is None:
+    manifest = read_manifest(stamp.snapshot, REBUILD)
+    if manifest.get("store_id") != store.store_id:
         raise DataError(
             str(stamp.snapshot),
             "a feature snapshot of this store",
             "one of another store",
             next_step="Run nbo score with the same --store and --as-of",
         )
-    rows, matrix = encoded(Snapshot(stamp.snapshot, as_of, manifest), bundle)
+    rows = BundleRows.of(Snapshot(stamp.snapshot, as_of, manifest), bundle)
     value = value_settings(workspace_of(settings.workspace).settings)
     margins = monthly_margins(store, as_of, margin_share=value.margin_share)
     known = margins.filter(margins["monthly_margin_amount"].is_valid())
@@ -288,8 +248,6 @@ def load(settings: ServeSettings, stamp: Stamp, bundle: Bundle, as_of: AsOf) -> 
         bundle=bundle,
         as_of=as_of,
         rows=rows,
-        matrix=matrix,
-        raw=RawRows(stamp.snapshot / PART),
         margins=dict(
             zip(known["account_id"].to_pylist(), known["monthly_margin_amount"].to_pylist(), strict=True)
         ),

@@ -6,17 +6,25 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
+from nbo.bundle import Overridden
+
 from .problems import Refused
 
 MAX_ITEMS = 1_000
 MAX_BODY_BYTES = 1 << 20
 MAX_FEATURES = 4_096
+MAX_SHOWN = 80
 
 AccountId = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 CategoryText = Annotated[str, msgspec.Meta(max_length=200)]
 FeatureName = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 FeatureValue = float | CategoryText | None
 T = TypeVar("T")
+
+
+MAX_CONTEXT = 100
+Context = Annotated[dict[FeatureName, FeatureValue], msgspec.Meta(max_length=MAX_CONTEXT)]
+"""What a channel says of features that it may know better than the data."""
 
 
 class HandRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,10 +35,14 @@ class HandRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScoreRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Accounts of the snapshot, rows made by hand, or both: 1 to 1,000 items together."""
+    """Accounts of the snapshot, rows made by hand, or both: 1 to 1,000 items together.
+
+    ``context`` says by account what the channel knows better; each of them must stand in ``accounts``.
+    """
 
     accounts: Annotated[list[AccountId], msgspec.Meta(max_length=MAX_ITEMS)] = []
     rows: Annotated[list[HandRow], msgspec.Meta(max_length=MAX_ITEMS)] = []
+    context: Annotated[dict[AccountId, Context], msgspec.Meta(max_length=MAX_ITEMS)] = {}
     reasons: bool = False
     language: Literal["en", "zh"] = "en"
 
@@ -53,6 +65,7 @@ class Scored(msgspec.Struct, frozen=True):
     monthly_margin_amount: Decimal | None
     margin_at_risk_amount: Decimal | None
     reasons: list[Reason]
+    overridden: list[Overridden]
 
 
 class ItemError(msgspec.Struct, frozen=True):
@@ -80,7 +93,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class ModelCard(msgspec.Struct, frozen=True):
-    """What is served now."""
+    """What is served now; ``context`` tells by feature the values that a channel may give it."""
 
     model: str
     bundle: str
@@ -91,6 +104,7 @@ class ModelCard(msgspec.Struct, frozen=True):
     holdout_slices: list[str]
     metrics: dict[str, Any]
     features: list[str]
+    context: dict[str, str]
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -147,6 +161,10 @@ def checked(request: ScoreRequest) -> ScoreRequest:
             if isinstance(value, float) and not math.isfinite(value):
                 detail = f"rows[{number}].features.{name}: expected a finite number, got {value}"
                 raise Refused(422, "invalid-request", detail)
+    for account in request.context:
+        if account not in request.accounts:
+            detail = f"context: expected accounts that stand in accounts, got {account[:MAX_SHOWN]!r}"
+            raise Refused(422, "invalid-request", detail)
     return request
 
 

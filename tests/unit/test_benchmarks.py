@@ -84,3 +84,13 @@ def test_a_result_that_differs_in_one_cell_is_told_and_fails(ran: tuple[Path, st
 def test_the_published_page_has_room_for_the_table() -> None:
     page = (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8")
     assert page.count("<!-- table: features -->") == page.count("<!-- end: features -->") == 1
+
+
+def test_the_online_benchmark_compares_every_row_and_tells_its_targets(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "benchmarks/online.py"), "--accounts", "2000", "--features", "20"]
+    command += ["--lookups", "500", "--out", str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    table = (tmp_path / "online.md").read_text(encoding="utf-8")
+    assert "| rows equal to the batch's matrix in every bit | 2,000 of 2,000 |" in table
+    assert "| look-up, file in the cache, p99, µs |" in table

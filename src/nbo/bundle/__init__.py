@@ -2,8 +2,10 @@
 
 from nbo.bundle.bundle import Bundle, averaged, load_bundle, parsed_booster, scored
 from nbo.bundle.calibrator import IDENTITY, Calibrator
+from nbo.bundle.context import Overridden, check_context, override
 from nbo.bundle.derivation import NOTHING_DERIVED, PAIRS, Derivation, Derived
 from nbo.bundle.inspection import probe_bundle
+from nbo.bundle.online import BundleRows
 from nbo.bundle.releases import Release, Releases
 from nbo.bundle.vocabulary import MAX_CODES, Matrix, Vocabulary
 from nbo.bundle.writing import BundleParts, write_bundle
@@ -15,15 +17,19 @@ __all__ = [
     "PAIRS",
     "Bundle",
     "BundleParts",
+    "BundleRows",
     "Calibrator",
     "Derivation",
     "Derived",
     "Matrix",
+    "Overridden",
     "Release",
     "Releases",
     "Vocabulary",
     "averaged",
+    "check_context",
     "load_bundle",
+    "override",
     "parsed_booster",
     "probe_bundle",
     "scored",

@@ -14,6 +14,7 @@ from nbo.errors import UsageError
 from nbo.features import CompiledFeatures, compile_features, find_feature
 from nbo.features.build import Snapshot, build_features, feature_rows
 from nbo.features.lineage import provenance
+from nbo.features.online import online_rows
 from nbo.files import told_storage_errors, write_atomic
 from nbo.keys import bundle_key
 from nbo.models.churn import listed
@@ -250,7 +251,7 @@ def features_list(
     workspace: WorkspaceDir = None,
     as_json: Json = False,
 ) -> None:
-    """Every declared feature with unit, meaning and source.
+    """Every declared feature with unit, meaning and source, and what a channel may override.
 
     Example: nbo features list
     """
@@ -264,12 +265,15 @@ def features_list(
             "provenance": [words.en for words in provenance(f.columns)],
             "purposes": sorted(f.purposes),
             "idea": f.idea,
+            "context": f.context.words if f.context else None,
         }
         for f in compiled.features
     ]
+    shown = [{**row, "context": "yes" if row["context"] else ""} for row in rows]
+    context = sum(1 for row in rows if row["context"])
     lines = [
-        *table_lines(["feature", "unit", "meaning"], rows),
-        f"{len(rows)} features, hash {compiled.hash}",
+        *table_lines(["feature", "unit", "context", "meaning"], shown),
+        f"{len(rows)} features, hash {compiled.hash}; a channel may override {context}",
     ]
     answer({"hash": compiled.hash, "features": rows}, lines, as_json=as_json)
 
@@ -358,6 +362,9 @@ def features_build(
     as_of: AsOfTexts,
     engine: Annotated[str, typer.Option(help="duckdb, or spark where data outgrow a machine.")] = "duckdb",
     master: Annotated[str, typer.Option(help="With --engine spark: the master that it runs on.")] = LOCAL,
+    online: Annotated[
+        bool, typer.Option("--online", help="Also write the rows that the server looks up.")
+    ] = False,
     set_name: SetName = "churn",
     purpose: Purpose = "retention",
     workspace: WorkspaceDir = None,
@@ -380,6 +387,9 @@ def features_build(
             progress(f"{number} of {len(dates)}: {when}")
     built = [{"as_of": str(s.as_of), "folder": str(s.folder), "rows": s.manifest["rows"]} for s in snapshots]
     newest = built[-1]
+    if online:
+        for snapshot in snapshots:
+            online_rows(snapshot)
     answer(
         {"folder": newest["folder"], "rows": newest["rows"], "snapshots": built},
         [f"{one['rows']:,} accounts as of {one['as_of']} in {one['folder']}" for one in built],

@@ -16,6 +16,7 @@ from nbo.cli.answers import AsOfText, Json, StoreDir, WorkspaceDir, answer, prog
 from nbo.cli.learning import BundleId, bundle_of
 from nbo.decisions.answers import Stamp, new_decision, read_answer
 from nbo.decisions.at_risk import Suggest
+from nbo.decisions.context import inputs_in_context
 from nbo.decisions.loading import PURPOSE, OfferFiles, inputs_of, load_recommender
 from nbo.decisions.log import DecisionLog, log_url, open_log
 from nbo.decisions.recommend_all import Batch, RecommendRun, recommend_all
@@ -26,6 +27,7 @@ from nbo.decisions.settings import list_settings, offers_settings
 from nbo.decisions.suggestions import Suggestion, suggestions
 from nbo.errors import UsageError
 from nbo.features import compile_features
+from nbo.features.context import ContextValue
 from nbo.keys import bundle_key
 from nbo.tables.store import Store
 from nbo.workspace import Workspace
@@ -50,6 +52,10 @@ def recommend(
     product: Annotated[
         list[str] | None, typer.Option(help="Only offers of this product; may be given more than once.")
     ] = None,
+    context: Annotated[
+        list[str] | None,
+        typer.Option(help="FEATURE=VALUE that the channel knows better; may be given more than once."),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", help="With --all: one sub-folder per date.")] = Path(
         "runs/recommendations"
     ),
@@ -72,14 +78,14 @@ def recommend(
     told_channel = channel or offers_settings(place.settings).channel
     with closing(open_log(log_url(place.settings, place.root))) as log:
         if account is None:
-            if product or idempotency_key:
-                raise UsageError("--all: expected no --product and no --idempotency-key, got one")
+            if product or idempotency_key or context:
+                raise UsageError("--all: expected no --product, --context or --idempotency-key, got one")
             progress(f"recommending as of {recommender.as_of}")
             run = recommend_all(tables, Batch(recommender, files.features, told_channel), out, log)
             answer_run(run, as_json, str(recommender.as_of))
             return
         told = list_settings(place.settings, language).language
-        request = Request(account, told_channel, told, tuple(product or ()))
+        request = Request(account, told_channel, told, tuple(product or ()), said(context or ()))
         found = decided(tables, recommender, files, request, log, idempotency_key)
     answer(found, decision_lines(found), as_json=as_json, as_of=str(recommender.as_of))
 
@@ -91,6 +97,26 @@ def recommender_of(
     loaded = bundle_of(place, bundle, MODEL)
     files = OfferFiles.read(place.catalog_path, place.rules_path, place.feature_sets("offers"))
     return load_recommender(tables, loaded, files, place.settings, tables.as_of(as_of)), files
+
+
+def said(words: Sequence[str]) -> dict[str, ContextValue]:
+    """Context out of ``FEATURE=VALUE`` words: ``null``, a number, or else a text.
+
+    Examples
+    --------
+    >>> said(["tickets_open_count_now=1", "accounts_kind=company", "contacts_days_since_last_365d=null"])
+    {'tickets_open_count_now': 1.0, 'accounts_kind': 'company', 'contacts_days_since_last_365d': None}
+    """
+    found: dict[str, ContextValue] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not name or not equals or name in found:
+            raise UsageError(f"--context: expected FEATURE=VALUE, each feature once, got {word!r}")
+        try:
+            found[name] = None if text == "null" else float(text)
+        except ValueError:
+            found[name] = text
+    return found
 
 
 def suggester(place: Workspace, tables: Store, as_of: AsOf, language: str | None) -> Suggest | None:
@@ -117,7 +143,8 @@ def decided(
     key: str | None,
 ) -> dict[str, Any]:
     """Decide for one account and log it; the answer as it was logged."""
-    inputs = inputs_of(tables, recommender, files, request.account_id)
+    known = inputs_of(tables, recommender, files, request.account_id)
+    inputs = inputs_in_context(known, recommender.bundle, files.features, request.context)
     log.keep(recommender.artifacts)
     logged = log.record(new_decision(recommender, inputs, request, Stamp.now(), key))
     return read_answer(logged.answer)

@@ -5,7 +5,7 @@ The text of an answer is made once and logged as it is given; :func:`read_answer
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -108,6 +108,7 @@ def answer_text(recommender: Recommender, inputs: AccountInputs, request: Reques
         ],
         "others": [ranked(recommender, choice, 0, place) for place in order[len(first) :]],
         "stopped": stopped(recommender, choice, request.language),
+        **overridden(inputs),
         "versions": recommender.versions,
     }
     return _encoder.encode(answer).decode()
@@ -173,6 +174,11 @@ def stopped(recommender: Recommender, choice: Choice, language: str) -> list[dic
                 }
             )
     return found
+
+
+def overridden(inputs: AccountInputs) -> dict[str, Any]:
+    """What the channel knew better, beside what the data say; nothing where it said nothing."""
+    return {"overridden": [asdict(one) for one in inputs.overridden]} if inputs.overridden else {}
 
 
 def major(recommender: Recommender, minor: int) -> Decimal:

@@ -4,7 +4,7 @@ import base64
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nbo.asof import AsOf
-from nbo.bundle import Bundle
+from nbo.bundle import Bundle, Overridden
 from nbo.decisions.choice import Choice, Stop, Terms, choose, scored_products, stops
 from nbo.decisions.settings import OffersSettings
 from nbo.errors import DataError, UsageError
+from nbo.features.context import ContextValue
 from nbo.files import canonical_json, sha256_bytes
 from nbo.models.pairs import ProductStatistics, ProductTable, score_pairs
 from nbo.offers.catalog import Catalog
@@ -45,6 +46,8 @@ class Request:
         Of titles and reasons.
     products : tuple of str
         Only offers of these products; empty = all.
+    context : mapping of feature to value
+        What the channel knows better than the data; :mod:`nbo.decisions.context` checks it.
 
     Raises
     ------
@@ -56,6 +59,7 @@ class Request:
     channel: str
     language: str = "en"
     products: tuple[str, ...] = ()
+    context: Mapping[str, ContextValue] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.channel not in CHANNELS:
@@ -72,7 +76,14 @@ class Request:
             "channel": self.channel,
             "language": self.language,
             "products": list(self.products),
+            **({"context": dict(self.context)} if self.context else {}),
         }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Request":
+        """The request of :meth:`to_json`."""
+        products, context = tuple(value["products"]), value.get("context", {})
+        return cls(value["account_id"], value["channel"], value["language"], products, context)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,22 +99,27 @@ class AccountInputs:
         Products it holds.
     facts : AccountFacts
         What the rules read.
+    overridden : tuple of Overridden
+        What a channel knew better, which ``row`` and ``facts`` already hold.
     """
 
     account_id: str
     row: Floats
     held: tuple[str, ...]
     facts: AccountFacts
+    overridden: tuple[Overridden, ...] = ()
 
     def to_bytes(self) -> bytes:
         """A compact form that gives the same inputs bit for bit."""
         row = base64.b64encode(np.ascontiguousarray(self.row, dtype="<f8").tobytes()).decode()
-        content = {
+        content: dict[str, Any] = {
             "account_id": self.account_id,
             "row": row,
             "held": list(self.held),
             "facts": self.facts.to_json(),
         }
+        if self.overridden:
+            content["overridden"] = [asdict(one) for one in self.overridden]
         return zlib.compress(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(), 1)
 
     @classmethod
@@ -112,7 +128,8 @@ class AccountInputs:
         told = json.loads(zlib.decompress(content))
         row = np.frombuffer(base64.b64decode(told["row"]), dtype="<f8")
         facts = AccountFacts.from_json(told["facts"])
-        return cls(told["account_id"], row, tuple(told["held"]), facts)
+        overridden = tuple(Overridden(**one) for one in told.get("overridden", ()))
+        return cls(told["account_id"], row, tuple(told["held"]), facts, overridden)
 
 
 @dataclass(frozen=True, eq=False)

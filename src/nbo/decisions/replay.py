@@ -81,8 +81,7 @@ def replay(
     versions: dict[str, Any] = json.loads(decision.versions)
     if decision.inputs is not None:
         recommender = as_then(log, versions, AsOf(decision.as_of), bundles, key)
-        asked = versions["request"]
-        request = Request(asked["account_id"], asked["channel"], asked["language"], tuple(asked["products"]))
+        request = Request.from_json(versions["request"])
         stamp = Stamp(decision.decision_id, decision.decided_at)
         inputs = AccountInputs.from_bytes(decision.inputs)
         return Replay(decision, answer_text(recommender, inputs, request, stamp), recommender)

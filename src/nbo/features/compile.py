@@ -6,6 +6,7 @@ from dataclasses import replace
 from nbo.engine import portable
 from nbo.errors import UsageError
 from nbo.features.compiled import CompiledFeature, CompiledFeatures
+from nbo.features.context import context_of
 from nbo.features.plan import Plan
 from nbo.features.purposes import (
     check_purpose,
@@ -90,6 +91,7 @@ def compile_one(family: FeatureSet, feature: Feature, plan: Plan) -> tuple[Compi
         null_means=meaning.null_means,
         sql_type=meaning.sql_type,
         idea="; ".join(filter(None, (family.idea, meaning.idea))),
+        context=context_of(feature) if feature.context else None,
     )
     refuse_wider(one, family, read)
     return one, f"CAST({meaning.expression} AS {portable(meaning.sql_type)})"

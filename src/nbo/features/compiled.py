@@ -1,10 +1,11 @@
 """Features as data: what a declaration becomes, and what a bundle carries with it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from nbo.errors import DataError
+from nbo.features.context import Context
 from nbo.files import canonical_json, sha256_bytes
 from nbo.tables.contract import Words
 
@@ -36,6 +37,9 @@ class CompiledFeature:
         Declared type of the column: BIGINT, DOUBLE or VARCHAR.
     idea : str
         Where the idea comes from: the family's source, then the verb's; empty = not told.
+    context : Context or None
+        What a channel may say of it at the time of a call; None: only the data tell it. No part of the
+        hash: what is computed is the same.
     """
 
     name: str
@@ -49,11 +53,12 @@ class CompiledFeature:
     null_means: str
     sql_type: str = "DOUBLE"
     idea: str = ""
+    context: Context | None = None
 
 
 @dataclass(frozen=True)
 class CompiledFeatures:
-    """A feature list compiled to one SQL text, identified by a hash of all it says.
+    """A feature list compiled to one SQL text, identified by a hash of all that is computed.
 
     The SQL holds the parameters ``$as_of``, ``$accounts``, ``$first_<table>`` and the code lists
     of :mod:`nbo.features.parameters`; nothing else varies between builds.
@@ -109,13 +114,19 @@ class CompiledFeatures:
             "hash": self.hash,
             "purpose": self.purpose,
             **content(self.features, self.sql, self.given),
+            **({"context": contexts} if (contexts := self.contexts_json()) else {}),
         }
+
+    def contexts_json(self) -> dict[str, Any]:
+        """By name what may be said of each feature that a channel may know better."""
+        return {one.name: one.context.to_json() for one in self.features if one.context is not None}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "CompiledFeatures":
         """Read compiled features; :class:`DataError` if the content does not match its hash."""
         try:
-            features = tuple(feature_from_json(item) for item in value["features"])
+            said = value.get("context", {})
+            features = tuple(with_context(feature_from_json(item), said) for item in value["features"])
             given = tuple(feature_from_json(item) for item in value.get("given", ()))
             compiled = cls.of(features, value["sql"], value["purpose"], given)
             claimed = value["hash"]
@@ -144,6 +155,7 @@ def feature_json(feature: CompiledFeature) -> dict[str, Any]:
     fields = asdict(feature)
     fields["purposes"] = sorted(feature.purposes)
     fields["columns"] = list(feature.columns)
+    del fields["context"]
     if not feature.idea:
         del fields["idea"]
     return fields
@@ -159,3 +171,10 @@ def feature_from_json(fields: Mapping[str, Any]) -> CompiledFeature:
             "purposes": frozenset(fields["purposes"]),
         }
     )
+
+
+def with_context(feature: CompiledFeature, said: Mapping[str, Any]) -> CompiledFeature:
+    """The feature with what ``said`` holds under its name."""
+    if feature.name not in said:
+        return feature
+    return replace(feature, context=Context.from_json(said[feature.name]))

@@ -66,12 +66,16 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Feature:
-    """One declared feature: a verb on a leaf, and on a second leaf where the verb compares."""
+    """One declared feature: a verb on a leaf, and on a second leaf where the verb compares.
+
+    ``context`` says that a channel may know its value better at the time of a call.
+    """
 
     verb: str
     leaf: Leaf
     inner: str | None = None
     other: Leaf | None = None
+    context: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,6 +162,13 @@ class Declared:
         """Share of the different values of both spans that are in both, 0 to 1."""
         return self._turnover("kept")
 
+    def context(self) -> "Declared":
+        """The same features, whose values a channel may override at the time of a call; stands last.
+
+        For what a person in a conversation can know before the data do: counts, days since, flags, codes.
+        """
+        return Declared(tuple(replace(feature, context=True) for feature in self.features))
+
     def _turnover(self, verb: str) -> "Declared":
         wrong = [f.verb for f in self.features if f.verb != "distinct" or f.leaf.window_days is None]
         if wrong:
@@ -182,6 +193,8 @@ def derived(verb: str, feature: Feature, source: "Source | None") -> Feature:
     leaf = feature.leaf
     if feature.verb not in ("count", "sum") or leaf.window_days is None:
         raise UsageError(f"{verb}: expected a count or sum over a window, got {feature.verb}")
+    if feature.context:
+        raise UsageError(f"{verb}: expected context() to stand last, got it before")
     if source is None:
         return Feature(verb, leaf, inner=feature.verb)
     if not isinstance(source, Source):

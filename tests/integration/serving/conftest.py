@@ -120,12 +120,12 @@ def declared() -> CompiledFeatures:
             "calls",
             Words("Calls", "通话"),
             [
-                calls.count(over=days(7, 30)),
+                calls.count(over=days(7, 30)).context(),
                 calls.where(direction="out").sum("minutes", over=days(30)),
                 calls.sum("minutes", over=days(30)).trend(),
             ],
         ),
-        FeatureSet("account", Words("Account", "客户"), [table("accounts").attribute("kind")]),
+        FeatureSet("account", Words("Account", "客户"), [table("accounts").attribute("kind").context()]),
     ]
     return compile_features(sets)
 

@@ -10,9 +10,6 @@ from typing import Any
 
 import httpx
 import jsonschema
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from nbo.models.reasons import reasons
@@ -20,7 +17,7 @@ from serving.app import App
 from serving.limits import ApiKeys
 from serving.metrics import Metrics
 from serving.settings import ServeSettings
-from serving.state import Live, RawRows
+from serving.state import Live
 
 ROOT = Path(__file__).resolve().parents[3]
 JSON = {"Content-Type": "application/json"}
@@ -148,14 +145,6 @@ def test_reasons_come_on_request_in_the_language_asked(client: httpx.Client, bui
                 assert result["reasons"] == [asdict(reason) for reason in expected[account]]
         assert [r.get("p_churn") for r in told] == [r.get("p_churn") for r in plain]
     assert any(expected[account] for account in accounts if account != "nobody")
-
-
-def test_raw_rows_come_in_the_order_asked_from_any_row_group(tmp_path: Path) -> None:
-    table = pa.table({"n": list(range(25))})
-    pq.write_table(table, tmp_path / "rows.parquet", row_group_size=10)
-    rows = RawRows(tmp_path / "rows.parquet")
-    places = [24, 0, 9, 10, 10, 3]
-    assert rows.take(np.array(places))["n"].to_pylist() == places
 
 
 def test_the_answer_names_date_bundle_and_clock(client: httpx.Client, built: Any) -> None:
