@@ -13,7 +13,7 @@ ARGS ?=
 # Test processes; 0 = none beside this one.
 WORKERS ?= auto
 
-.PHONY: help demo test test-spark check lint types contracts coverage bench-features bench-recommendations bench-online bench-next-product bench-real bench-real-ablation bench-world bench-publish mutants lock clean environment
+.PHONY: help demo test test-spark check lint types contracts coverage bench-features bench-featuretools bench-families bench-recommendations bench-online bench-next-product bench-real bench-real-ablation bench-world bench-publish mutants lock clean environment
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS="	" read -r name text; do printf '  %-20s %s\n' "$$name" "$$text"; done
@@ -49,8 +49,15 @@ types: environment ## mypy --strict
 contracts: environment ## import-linter: which module may import which
 	@$(PYTHON) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-logo
 
-bench-features: environment ## time the feature engine against its peers (writes runs/bench)
+bench-features: environment ## time the feature engine against a scan and plain SQL (writes runs/bench; ARGS="--shape large")
 	@$(PYTHON) benchmarks/features.py $(ARGS)
+
+bench-featuretools: environment ## the same features by Featuretools and SQL: time, memory, lines to write (writes runs/bench)
+	@sh tools/peers featuretools
+	@$(PYTHON) benchmarks/features_beside.py $(ARGS)
+
+bench-families: environment ## what each family of features is worth on the simulated operator (writes runs/bench)
+	@$(PYTHON) benchmarks/families.py $(ARGS)
 
 bench-recommendations: environment ## time recommending for a million accounts (writes runs/bench)
 	@$(PYTHON) benchmarks/recommendations.py $(ARGS)
@@ -81,5 +88,5 @@ lock: ## write constraints/*.txt anew (UPGRADE=--upgrade takes the newest versio
 	@UPGRADE='$(UPGRADE)' sh tools/lock
 
 clean: ## remove the environment, caches and reports; runs, bundles and releases stay
-	@rm -rf .venv .venv-peers mutants htmlcov dist build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venv-peers .venv-featuretools mutants htmlcov dist build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find src features training serving tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -33,10 +33,15 @@ CODES = {"17909": "own", "17911": "rival_1", "17931": "rival_2", "17951": "rival
 
 @dataclass(frozen=True)
 class Size:
-    """How much data: ``calls`` rows of ``accounts`` accounts."""
+    """How much data: ``calls`` rows of ``accounts`` accounts, over so many days before :data:`END_DAY`."""
 
     calls: int = 20_000_000
     accounts: int = 200_000
+    days: int = END_DAY - FIRST_DAY
+
+    @property
+    def first_day(self) -> int:
+        return END_DAY - self.days
 
 
 def calls_sql(size: Size) -> str:
@@ -77,7 +82,7 @@ def calls_sql(size: Size) -> str:
   CASE WHEN place < 5 THEN 'local' WHEN place < 6 THEN 'national' WHEN place < 7 THEN 'international'
     ELSE 'hkmt' END AS destination,
   long AS duration_seconds
-FROM (SELECT i, CAST({FIRST_DAY} + i * {END_DAY - FIRST_DAY} // {size.calls} AS INTEGER) AS event_day,
+FROM (SELECT i, CAST({size.first_day} + i * {size.days} // {size.calls} AS INTEGER) AS event_day,
   {drawn} FROM range({size.calls}) AS numbers(i))"""
 
 
@@ -103,9 +108,9 @@ def state_tables(size: Size) -> dict[str, pa.Table]:
     }
     networks = {"network_id": list(NETWORKS), "kind": list(NETWORKS.values())}
     return {
-        "lines": rows(lines, valid_day=FIRST_DAY - 400, known_day=FIRST_DAY - 399),
-        "networks": rows(networks, known_day=FIRST_DAY),
-        "access_codes": rows(codes, valid_day=FIRST_DAY - 400, known_day=FIRST_DAY - 399),
+        "lines": rows(lines, valid_day=size.first_day - 400, known_day=size.first_day - 399),
+        "networks": rows(networks, known_day=size.first_day),
+        "access_codes": rows(codes, valid_day=size.first_day - 400, known_day=size.first_day - 399),
     }
 
 
@@ -132,5 +137,5 @@ def generate(out_folder: Path, size: Size) -> None:
             )
         }
         for name, rows in state_tables(size).items():
-            reports[name] = write_one(engine, out_folder, contract(name), rows, FIRST_DAY - 400)
+            reports[name] = write_one(engine, out_folder, contract(name), rows, size.first_day - 400)
         write_direct_manifest(out_folder, reports, end_day=END_DAY, zone="Asia/Shanghai", currency="CNY")

@@ -1,5 +1,6 @@
 """The feature benchmark: it compares equal things, keeps its data, and notices a wrong result."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 def benchmark(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "benchmarks/features.py"), "--calls", "2000", "--accounts", "50"]
     command += ["--rounds", "1", "--date", "2026-01-31", "--out", str(out), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def compare(store: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "benchmarks/features_worker.py"), "compare", str(store)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -74,16 +80,32 @@ def test_a_result_that_differs_in_one_cell_is_told_and_fails(ran: tuple[Path, st
     at = whole.column_names.index(name)
     try:
         pq.write_table(whole.set_column(at, name, pa.array(values, whole[name].type)), path)
-        result = benchmark(ran[0], "--role", "compare")
+        result = compare(ran[0] / "data/store")
     finally:
         pq.write_table(whole, path)
     assert result.returncode == 1
     assert f"UNEQUAL in {name}" in result.stdout
 
 
-def test_the_published_page_has_room_for_the_table() -> None:
+@pytest.mark.parametrize("name", ["features", "features-large", "features-dense", "featuretools", "families"])
+def test_the_published_page_has_room_for_the_table(name: str) -> None:
     page = (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8")
-    assert page.count("<!-- table: features -->") == page.count("<!-- end: features -->") == 1
+    assert page.count(f"<!-- table: {name} -->") == page.count(f"<!-- end: {name} -->") == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ('"""Words."""\n\nx = 1  # why\n# more\n', 1),
+        ('def f():\n    """Words,\n    more."""\n    return """a\n    b"""\n', 3),
+        ("x = [\n    1,\n\n    2,\n]\n", 4),
+    ],
+)
+def test_lines_to_write_are_lines_of_code_alone(
+    monkeypatch: pytest.MonkeyPatch, source: str, lines: int
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    assert importlib.import_module("features_beside").lines_of_code(source) == lines
 
 
 def test_the_online_benchmark_compares_every_row_and_tells_its_targets(tmp_path: Path) -> None:
