@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from nbo.engine import portable
 from nbo.errors import LeakageError, UsageError
 from nbo.features.compiled import CompiledFeature, CompiledFeatures
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature, FeatureSet
+from nbo.features.spec import FeatureSet
 from nbo.features.verbs import VERBS
 from nbo.features.verbs.meaning import feature_columns, leaf_name, window_name
 from nbo.tables.catalog import contract

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nbo.features.conditions import condition_columns, condition_words
-from nbo.features.spec import Feature, Leaf
+from nbo.features.declared import Feature, Leaf
 from nbo.tables.contract import Words
 
 NO_HISTORY = "the data's history is shorter than the window"

@@ -1,0 +1,55 @@
+"""What a declaration is as data: which rows of which table, and what is made of them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from nbo.features.conditions import Condition
+from nbo.tables.catalog import contract
+from nbo.tables.contract import Table
+
+Which = Literal["last", "first"]
+WEEK = 7
+LEAST_WEEKS = 4
+"""Weeks that a verb which looks at the course of weeks needs at least."""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A verb's subject: which rows, which column, how far back.
+
+    Parameters
+    ----------
+    source : str
+        Table name.
+    conditions : tuple of Condition
+        Rows that count; empty = all.
+    column : str or None
+        Column or measure name; None where rows are counted.
+    window_days : int or None
+        None = the state now: the newest visible row of each key.
+    which : "last", "first" or None
+        The end of the window that ``days_since`` measures from.
+    place : str or None
+        Column of ``sites``: the rows are those of the other accounts that share it.
+    """
+
+    source: str
+    conditions: tuple[Condition, ...] = ()
+    column: str | None = None
+    window_days: int | None = None
+    which: Which | None = None
+    place: str | None = None
+
+    @property
+    def table(self) -> Table:
+        return contract(self.source)
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One declared feature: a verb on a leaf, and on a second leaf where the verb compares."""
+
+    verb: str
+    leaf: Leaf
+    inner: str | None = None
+    other: Leaf | None = None
