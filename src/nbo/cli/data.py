@@ -257,6 +257,7 @@ def features_list(
             "meaning": f.words.en,
             "reads": ", ".join(f.columns),
             "idea": f.idea,
+            **({"codes": {str(code): words.en for code, words in f.codes}} if f.codes else {}),
         }
         for f in compiled.features
     ]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from nbo.engine import portable
 from nbo.errors import LeakageError, UsageError
+from nbo.features.codes import Bands
 from nbo.features.compiled import CompiledFeature, CompiledFeatures
 from nbo.features.declared import Feature
 from nbo.features.plan import Plan
@@ -67,6 +68,7 @@ def compile_one(family: FeatureSet, feature: Feature, plan: Plan) -> tuple[Compi
         null_means=meaning.null_means,
         sql_type=meaning.sql_type,
         idea="; ".join(filter(None, (family.idea, meaning.idea))),
+        codes=meaning.codes,
     )
     return one, f"CAST({meaning.expression} AS {portable(meaning.sql_type)})"
 
@@ -82,6 +84,8 @@ def feature_name(feature: Feature) -> str:
     ['calls_out_minutes_sum_7d', 'calls_out_minutes_sum_30d']
     """
     leaf, verb = feature.leaf, feature.verb
+    if verb == "banded":
+        return f"{feature_name(Feature(feature.inner or '', leaf))}_{by_name(feature)}"
     if verb == "attribute":
         return leaf_name(leaf)
     if verb == "days_until":
@@ -96,7 +100,15 @@ def feature_name(feature: Feature) -> str:
         prefix = [] if feature.other.source == leaf.source else [feature.other.source]
         link = "share_of" if verb == "share" else verb
         return f"{base}_{link}_{'_'.join([*prefix, *whole])}"
+    if feature.by is not None:
+        return f"{base}_{verb}_{by_name(feature)}"
     return base if feature.inner is None else f"{base}_{verb}"
+
+
+def by_name(feature: Feature) -> str:
+    """The name of the bands, or of the column that a total is split by."""
+    by = feature.by
+    return "" if by is None else by.name if isinstance(by, Bands) else by.column
 
 
 def permitted_purposes(columns: Sequence[str]) -> frozenset[str]:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from nbo.errors import DataError
+from nbo.features.codes import Codes
 from nbo.files import canonical_json, sha256_bytes
 from nbo.tables.contract import Words
 
@@ -36,6 +37,8 @@ class CompiledFeature:
         Declared type of the column: BIGINT, DOUBLE or VARCHAR.
     idea : str
         Where the idea comes from: the family's source, then the verb's; empty = not told.
+    codes : tuple of (int, Words)
+        What each value means where the values are codes; empty = they are not.
     """
 
     name: str
@@ -49,6 +52,7 @@ class CompiledFeature:
     null_means: str
     sql_type: str = "DOUBLE"
     idea: str = ""
+    codes: Codes = ()
 
 
 @dataclass(frozen=True)
@@ -144,8 +148,9 @@ def feature_json(feature: CompiledFeature) -> dict[str, Any]:
     fields = asdict(feature)
     fields["purposes"] = sorted(feature.purposes)
     fields["columns"] = list(feature.columns)
-    if not feature.idea:
-        del fields["idea"]
+    for name in ("idea", "codes"):
+        if not fields[name]:
+            del fields[name]
     return fields
 
 
@@ -157,5 +162,6 @@ def feature_from_json(fields: Mapping[str, Any]) -> CompiledFeature:
             "words": Words(**fields["words"]),
             "columns": tuple(fields["columns"]),
             "purposes": frozenset(fields["purposes"]),
+            "codes": tuple((code, Words(**words)) for code, words in fields.get("codes", ())),
         }
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from nbo.features.codes import Bands, Parts
 from nbo.features.conditions import Condition
 from nbo.tables.catalog import contract
 from nbo.tables.contract import Table
@@ -47,9 +48,22 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Feature:
-    """One declared feature: a verb on a leaf, and on a second leaf where the verb compares."""
+    """One declared feature: a verb on a leaf, and on a second leaf where the verb compares.
+
+    Parameters
+    ----------
+    verb : str
+    leaf : Leaf
+    inner : str or None
+        The verb whose result it is made of.
+    other : Leaf or None
+        What it is compared with.
+    by : Bands, Parts or None
+        The bands a number is put into, or the values of a column that a total is made up of.
+    """
 
     verb: str
     leaf: Leaf
     inner: str | None = None
     other: Leaf | None = None
+    by: Bands | Parts | None = None

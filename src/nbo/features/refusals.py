@@ -75,6 +75,20 @@ def only_distinct(verb: str, features: Iterable[Feature]) -> None:
         raise UsageError(f"{verb}: expected distinct values over a window, got {wrong[0]}")
 
 
+NUMBERS = ("attribute", "count", "days_since", "distinct", "max", "mean", "sum")
+
+
+def only_numbers(verb: str, features: Iterable[Feature]) -> None:
+    """A verb that is made of plain numbers."""
+    for feature in features:
+        leaf = feature.leaf
+        told = feature.verb
+        if told == "attribute" and leaf.table.column(leaf.column or "").kind in ("code", "flag"):
+            told = f"{leaf.column}, a {leaf.table.column(leaf.column or '').kind}"
+        if told not in NUMBERS:
+            raise UsageError(f"{verb}: expected a number ({', '.join(NUMBERS)}), got {told}")
+
+
 def only_counts_at(place: str, features: Iterable[Feature]) -> None:
     """What the other accounts at a place that several share can be asked for."""
     column = contract("sites").column(place)

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 
 from nbo.asof import Window
 from nbo.errors import UsageError
+from nbo.features.codes import Bands, Parts
 from nbo.features.conditions import Condition, condition
 from nbo.features.declared import Feature, Leaf, Which
 from nbo.features.refusals import (
@@ -28,6 +29,7 @@ from nbo.features.refusals import (
     named,
     only_counts_at,
     only_distinct,
+    only_numbers,
     only_totals,
     only_whole_weeks,
     summable,
@@ -65,6 +67,23 @@ class Declared:
     def trend_against(self, source: "Source") -> "Declared":
         """Each trend less the trend of the same total over ``source``'s rows, from -2 to 2."""
         return self._of_totals("trend_against", source)
+
+    def stage(self) -> "Declared":
+        """Lifecycle stage by each total over the window, the one before and the one before that."""
+        return self._of_totals("stage")
+
+    def mix(self, column: str, values: list[str] | None = None) -> "Declared":
+        """The one code of ``column`` (of ``values``) with more than half of each total; 0 = none."""
+        return self._by("mix", column, values)
+
+    def structure(self, column: str, values: list[str] | None = None) -> "Declared":
+        """Which codes of ``column`` have any of each total, as a sum of 1, 2, 4, 8 …"""
+        return self._by("structure", column, values)
+
+    def banded(self, bands: Bands) -> "Declared":
+        """The band that each number falls into, 0 for the lowest."""
+        only_numbers("banded", self.features)
+        return Declared(tuple(Feature("banded", f.leaf, inner=f.verb, by=bands) for f in self.features))
 
     def slope(self) -> "Declared":
         """Change from week to week of a straight line through the window, as a share of a mean week."""
@@ -113,6 +132,10 @@ class Declared:
     def kept(self) -> "Declared":
         """Share of the different values of both spans that are in both, 0 to 1."""
         return self._turnover("kept")
+
+    def _by(self, verb: str, column: str, values: list[str] | None) -> "Declared":
+        made = self._of_totals(verb).features
+        return Declared(tuple(replace(f, by=Parts.of(f.leaf.table, column, values)) for f in made))
 
     def _turnover(self, verb: str) -> "Declared":
         only_distinct(verb, self.features)
