@@ -48,6 +48,15 @@ CUSUM = (
     f"FROM (SELECT account_id, k, list_sum(ys[:k]) / p - k / 8.0 AS d FROM {WEEKS} CROSS JOIN range(1, 8) q(k)))"
 )
 """What the last k weeks have beyond an even spread, and whether no other k has more of it either way."""
+AT_ONCE = (
+    "(SELECT a.account_id, count(*)::DOUBLE AS n FROM calls a JOIN calls b ON a.account_id = b.account_id AND "
+    "a.event_day < T AND b.event_day < T AND a.event_day >= T - 90 AND b.event_day >= T - 90 AND a.known_day <= T AND "
+    "b.known_day <= T AND a.duration_seconds > 0 AND b.duration_seconds > 0 AND "
+    "86400 * b.event_day + b.event_second <= 86400 * a.event_day + a.event_second AND "
+    "86400 * b.event_day + b.event_second + b.duration_seconds > 86400 * a.event_day + a.event_second "
+    "GROUP BY a.account_id, a.call_id)"
+)
+"""For each call how many, itself included, go on at the instant when it begins."""
 AT = (
     "(SELECT DISTINCT account_id, building_id FROM sites a WHERE L AND building_id IS NOT NULL AND NOT EXISTS "
     "(SELECT 1 FROM sites b WHERE b.site_id = a.site_id AND b.valid_day < T AND b.known_day <= T AND "
@@ -332,6 +341,18 @@ CASES: Sequence[Case] = [
         "calls_days_since_last_60d_recency",
         "SELECT account_id, (T - max(event_day) >= 3)::INT + (T - max(event_day) >= 8)::INT FROM calls WHERE S "
         "AND event_day >= T - 60 GROUP BY 1",
+    ),
+    Case(
+        calls.peak(over=days(90)),
+        "calls_peak_90d",
+        f"SELECT account_id, max(n) FROM {AT_ONCE} GROUP BY 1",
+        0,
+    ),
+    Case(
+        calls.peak(over=days(90)).per("line_id"),
+        "calls_peak_90d_per_line_id",
+        f"SELECT account_id, max(n) / (SELECT count(DISTINCT line_id) FROM calls WHERE S AND event_day >= T - 90 "
+        f"AND account_id = o.account_id) FROM {AT_ONCE} o GROUP BY 1",
     ),
     Case(
         calls.where(counterparty="rival_sales_line").count(over=days(90)),

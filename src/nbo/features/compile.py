@@ -1,6 +1,7 @@
 """Compile feature sets: check names and purposes, build one SQL text, take its hash."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from nbo.engine import portable
 from nbo.errors import LeakageError, UsageError
@@ -86,6 +87,8 @@ def feature_name(feature: Feature) -> str:
     leaf, verb = feature.leaf, feature.verb
     if verb == "banded":
         return f"{feature_name(Feature(feature.inner or '', leaf))}_{by_name(feature)}"
+    if verb == "per":
+        return f"{feature_name(Feature('peak', replace(leaf, column=None)))}_per_{leaf.column}"
     if verb == "attribute":
         return leaf_name(leaf)
     if verb == "days_until":

@@ -13,6 +13,9 @@ WEEK = 7
 LEAST_WEEKS = 4
 """Weeks that a verb which looks at the course of weeks needs at least."""
 
+TIMED = ("event_day", "event_second", "duration_seconds")
+"""Columns that tell from when to when a row goes on; a table without them has no peaks."""
+
 
 @dataclass(frozen=True)
 class Leaf:

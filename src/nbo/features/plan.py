@@ -10,6 +10,7 @@ The SQL is a portable subset: integer days, sums of integers, ``FILTER``, ``row_
 
 from nbo.features.conditions import condition_sql
 from nbo.features.declared import WEEK, Leaf
+from nbo.features.peaks import peaks_sql
 from nbo.features.relations import (
     POPULATION,
     Aggregate,
@@ -79,6 +80,14 @@ class Plan:
         asked = plan.tallies.setdefault(leaf.column, {})
         return f"{leaf.source}_{leaf.column}s.d{number_of(asked, (condition, leaf.window_days, tally))}"
 
+    def peak(self, leaf: Leaf) -> str:
+        """Reference to the most of the leaf's rows that went on at the same time, null without rows."""
+        if leaf.window_days is None:
+            raise ValueError("a peak needs a window")
+        plan = self.tables.setdefault(leaf.source, TablePlan())
+        condition = number_of(plan.conditions, condition_sql(leaf.table, leaf.conditions))
+        return f"{leaf.source}_peaks.k{number_of(plan.peaks, (condition, leaf.window_days))}"
+
     def newest(self, leaf: Leaf) -> str:
         """Reference to a column of the account's newest visible row among those that count."""
         if leaf.column is None:
@@ -112,6 +121,8 @@ def relations(table: Table, plan: TablePlan) -> list[tuple[str, str]]:
         found.append((f"{table.name}_by_{place}", neighbours_sql(table, place, asked_there)))
     for column, asked in plan.tallies.items():
         found.append((f"{table.name}_{column}s", tallies_sql(table, plan, column, asked)))
+    if plan.peaks:
+        found.append((f"{table.name}_peaks", peaks_sql(table, plan, plan.peaks)))
     if plan.state_totals:
         found.append((f"{table.name}_now", state_sql(table, plan)))
     for number, (condition, columns) in enumerate(plan.newest.items()):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from nbo.asof import Window
 from nbo.errors import UsageError
-from nbo.features.declared import LEAST_WEEKS, WEEK, Feature
+from nbo.features.declared import LEAST_WEEKS, TIMED, WEEK, Feature
 from nbo.tables.catalog import contract
 from nbo.tables.contract import SUMMABLE_KINDS, Table
 
@@ -31,6 +31,13 @@ def learnable(table: Table, column: str) -> str:
     if found.kind in ("key", "text", "day", "second"):
         raise UsageError(f"{table.name}.{column}: expected a value to learn from, got a {found.kind}")
     return found.name
+
+
+def refuse_untimed(table: Table) -> None:
+    """A table whose rows begin at an instant and last some time."""
+    missing = [name for name in TIMED if name not in table.column_names]
+    if missing:
+        raise UsageError(f"{table.name}.peak: expected a table with {missing[0]}, such as calls")
 
 
 def window_lengths(
@@ -73,6 +80,13 @@ def only_distinct(verb: str, features: Iterable[Feature]) -> None:
     wrong = [f.verb for f in features if f.verb != "distinct" or f.leaf.window_days is None]
     if wrong:
         raise UsageError(f"{verb}: expected distinct values over a window, got {wrong[0]}")
+
+
+def only_peaks(verb: str, features: Iterable[Feature]) -> None:
+    """A verb that is made of peaks."""
+    wrong = [f.verb for f in features if f.verb != "peak"]
+    if wrong:
+        raise UsageError(f"{verb}: expected a peak, got {wrong[0]}")
 
 
 NUMBERS = ("attribute", "count", "days_since", "distinct", "max", "mean", "sum")

@@ -43,6 +43,7 @@ class TablePlan:
     tallies: dict[str, dict[tuple[int, int, Tally], int]] = field(default_factory=dict)
     state_totals: dict[tuple[Aggregate, str | None, str], int] = field(default_factory=dict)
     newest: dict[str, dict[str, int]] = field(default_factory=dict)
+    peaks: dict[tuple[int, int], int] = field(default_factory=dict)
     weeks: "TablePlan | None" = None
     places: dict[str, "TablePlan"] = field(default_factory=dict)
 

@@ -30,8 +30,10 @@ from nbo.features.refusals import (
     only_counts_at,
     only_distinct,
     only_numbers,
+    only_peaks,
     only_totals,
     only_whole_weeks,
+    refuse_untimed,
     summable,
     window_lengths,
 )
@@ -120,6 +122,12 @@ class Declared:
                 replace(f, verb="neighbours", inner="count", leaf=replace(f.leaf, place=place)) for f in self
             )
         )
+
+    def per(self, column: str) -> "Declared":
+        """Each peak for each different value of ``column`` that was used."""
+        only_peaks("per", self.features)
+        made = [replace(f.leaf, column=named(f.leaf.table, column)) for f in self.features]
+        return Declared(tuple(Feature("per", leaf, inner="peak") for leaf in made))
 
     def new(self) -> "Declared":
         """How many of the different values were not there in as long before the window."""
@@ -221,6 +229,11 @@ class Source:
     def steepest_fall(self, column: str, over: Sequence[Window]) -> Declared:
         """Rows that the value which fell most lost against as long before, as a share of all rows then."""
         return self._each("steepest_fall", named(self.table, column), over)
+
+    def peak(self, over: Sequence[Window]) -> Declared:
+        """The most rows that went on at the same time."""
+        refuse_untimed(self.table)
+        return self._each("peak", None, over)
 
     def days_since(self, which: Which, over: Sequence[Window]) -> Declared:
         """Days from the last (or first) row within the window to the decision date."""

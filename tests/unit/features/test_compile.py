@@ -170,6 +170,14 @@ def test_what_feeds_no_feature_is_refused(declared: object, where: str) -> None:
             r"stage: expected a count or sum over a window, got max",
         ),
         (
+            lambda: table("usage").peak(over=days(30)),
+            r"usage\.peak: expected a table with event_second, such as calls",
+        ),
+        (
+            lambda: calls.count(over=days(30)).per("line_id"),
+            r"per: expected a peak, got count",
+        ),
+        (
             lambda: calls.count(over=days(30)).mix("destinaton"),
             r"calls\.destinaton: no such column; did you mean destination",
         ),

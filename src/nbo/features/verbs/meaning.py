@@ -6,7 +6,7 @@ from typing import Literal
 
 from nbo.features.codes import Codes, Parts
 from nbo.features.conditions import condition, condition_columns, condition_words
-from nbo.features.declared import Feature, Leaf
+from nbo.features.declared import TIMED, Feature, Leaf
 from nbo.tables.contract import Words
 
 NO_HISTORY = "the data's history is shorter than the window"
@@ -162,5 +162,6 @@ def leaf_columns(leaf: Leaf) -> tuple[str, ...]:
 def feature_columns(feature: Feature) -> tuple[str, ...]:
     """``table.column`` of everything a feature reads."""
     other = leaf_columns(feature.other) if feature.other else ()
+    timed = [f"{feature.leaf.source}.{c}" for c in TIMED if "peak" in (feature.verb, feature.inner)]
     by = (f"{feature.leaf.source}.{feature.by.column}",) if isinstance(feature.by, Parts) else ()
-    return tuple(dict.fromkeys([*leaf_columns(feature.leaf), *other, *by]))
+    return tuple(dict.fromkeys([*leaf_columns(feature.leaf), *other, *by, *timed]))
