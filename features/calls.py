@@ -38,6 +38,8 @@ CALLS = FeatureSet(
         out.concentration("counterparty_id", over=days(30, 90)),
         out.top_share("counterparty_id", over=days(30)),
         calls.distinct("line_id", over=days(30)),
+        calls.peak(over=days(30)),
+        calls.peak(over=days(30)).per("line_id"),
         out.days_since("last", over=days(90)),
         into.where(length="failed").count(over=days(30)).share_of(into),
         out.where(length="failed").count(over=days(30)).share_of(out),

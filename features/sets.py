@@ -8,6 +8,7 @@ from features.lines import LINES
 from features.neighbours import NEIGHBOURS
 from features.offers import OFFERS
 from features.rivals import RIVALS, SETTLEMENT
+from features.segments import SEGMENTS
 from features.shape import SHAPE
 from features.tickets import TICKETS
 from features.usage import USAGE
@@ -25,7 +26,18 @@ SETS = {
         TICKETS,
         CONTACTS,
         LINES,
+        SEGMENTS,
     ],
-    "next_product": [CALLS, RIVALS, USAGE, BILLS, CONTRACTS, TICKETS, LINES],  # for marketing: no settlement
+    # For marketing: no settlement.
+    "next_product": [
+        CALLS,
+        RIVALS,
+        USAGE,
+        BILLS,
+        CONTRACTS,
+        TICKETS,
+        LINES,
+        SEGMENTS,
+    ],
     "offers": [OFFERS],
 }

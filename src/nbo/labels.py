@@ -27,7 +27,7 @@ from nbo.customers.holdings import ACQUIRED_SQL, HOLDINGS_SQL
 from nbo.engine import literal
 from nbo.errors import DataError
 from nbo.features.parameters import bind
-from nbo.features.plan import POPULATION
+from nbo.features.relations import POPULATION
 from nbo.tables.state_tables import INVOLUNTARY_REASONS
 from nbo.tables.store import FLOW_TABLES, Store
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from nbo.features import FeatureSet, Words, compile_features, days, table
+from nbo.features import Bands, FeatureSet, Words, compile_features, days, table
 from nbo.features.build import feature_rows
 from nbo.features.spec import Declared
 from nbo.tables.store import Store
@@ -19,6 +19,9 @@ from nbo.tables.store import Store
 calls, usage, bills = table("calls"), table("usage"), table("bills")
 lines, tickets, contacts = table("lines"), table("tickets"), table("contacts")
 out = calls.where(direction="out")
+RECENCY = Bands(
+    "recency", Words("recency", "最近通话"), (3, 8), (Words("a", "甲"), Words("b", "乙"), Words("c", "丙"))
+)
 
 RIVAL = (
     "(network_id IN (SELECT network_id FROM networks WHERE kind = 'rival' AND known_day <= T) OR access_code IN "
@@ -45,6 +48,15 @@ CUSUM = (
     f"FROM (SELECT account_id, k, list_sum(ys[:k]) / p - k / 8.0 AS d FROM {WEEKS} CROSS JOIN range(1, 8) q(k)))"
 )
 """What the last k weeks have beyond an even spread, and whether no other k has more of it either way."""
+AT_ONCE = (
+    "(SELECT a.account_id, count(*)::DOUBLE AS n FROM calls a JOIN calls b ON a.account_id = b.account_id AND "
+    "a.event_day < T AND b.event_day < T AND a.event_day >= T - 90 AND b.event_day >= T - 90 AND a.known_day <= T AND "
+    "b.known_day <= T AND a.duration_seconds > 0 AND b.duration_seconds > 0 AND "
+    "86400 * b.event_day + b.event_second <= 86400 * a.event_day + a.event_second AND "
+    "86400 * b.event_day + b.event_second + b.duration_seconds > 86400 * a.event_day + a.event_second "
+    "GROUP BY a.account_id, a.call_id)"
+)
+"""For each call how many, itself included, go on at the instant when it begins."""
 AT = (
     "(SELECT DISTINCT account_id, building_id FROM sites a WHERE L AND building_id IS NOT NULL AND NOT EXISTS "
     "(SELECT 1 FROM sites b WHERE b.site_id = a.site_id AND b.valid_day < T AND b.known_day <= T AND "
@@ -297,6 +309,50 @@ CASES: Sequence[Case] = [
         f"SELECT a.account_id, avg(CASE WHEN EXISTS (SELECT 1 FROM calls WHERE S AND event_day >= T - 30 AND "
         f"direction = 'out' AND account_id = b.account_id) THEN 1.0 ELSE 0.0 END) FROM {AT} a JOIN {AT} b "
         "ON a.building_id = b.building_id AND a.account_id <> b.account_id GROUP BY 1",
+    ),
+    Case(
+        out.count(over=days(15)).stage(),
+        "calls_out_count_15d_stage",
+        "SELECT account_id, CASE WHEN a = 0 THEN 5 WHEN b = 0 AND c = 0 THEN 1 WHEN b = 0 THEN 6 "
+        "WHEN a / (a + b) > 0.55 THEN 2 WHEN a / (a + b) < 0.45 THEN 4 ELSE 3 END FROM (SELECT account_id, "
+        "count(*) FILTER (WHERE event_day >= T - 15) AS a, "
+        "count(*) FILTER (WHERE event_day < T - 15 AND event_day >= T - 30) AS b, "
+        "count(*) FILTER (WHERE event_day < T - 30) AS c "
+        "FROM calls WHERE S AND event_day >= T - 45 AND direction = 'out' GROUP BY 1)",
+        0,
+    ),
+    Case(
+        out.sum("minutes", over=days(60)).mix("destination"),
+        "calls_out_minutes_sum_60d_mix_destination",
+        "SELECT account_id, coalesce(max(CASE WHEN s > p / 2 THEN k END), 0) FROM (SELECT account_id, "
+        "list_position(['local', 'national', 'hkmt', 'international'], destination) AS k, sum(duration_seconds) AS s, "
+        "sum(sum(duration_seconds)) OVER (PARTITION BY account_id) AS p FROM calls WHERE S AND "
+        "event_day >= T - 60 AND direction = 'out' GROUP BY account_id, destination) WHERE p > 0 GROUP BY 1",
+    ),
+    Case(
+        bills.count(over=days(92)).structure("family", ["voice", "data", "mobile"]),
+        "bills_count_92d_structure_family",
+        "SELECT account_id, max((family = 'voice')::INT) + 2 * max((family = 'data')::INT) + "
+        "4 * max((family = 'mobile')::INT) FROM bills WHERE S AND event_day >= T - 92 GROUP BY 1",
+        0,
+    ),
+    Case(
+        calls.days_since("last", over=days(60)).banded(RECENCY),
+        "calls_days_since_last_60d_recency",
+        "SELECT account_id, (T - max(event_day) >= 3)::INT + (T - max(event_day) >= 8)::INT FROM calls WHERE S "
+        "AND event_day >= T - 60 GROUP BY 1",
+    ),
+    Case(
+        calls.peak(over=days(90)),
+        "calls_peak_90d",
+        f"SELECT account_id, max(n) FROM {AT_ONCE} GROUP BY 1",
+        0,
+    ),
+    Case(
+        calls.peak(over=days(90)).per("line_id"),
+        "calls_peak_90d_per_line_id",
+        f"SELECT account_id, max(n) / (SELECT count(DISTINCT line_id) FROM calls WHERE S AND event_day >= T - 90 "
+        f"AND account_id = o.account_id) FROM {AT_ONCE} o GROUP BY 1",
     ),
     Case(
         calls.where(counterparty="rival_sales_line").count(over=days(90)),

@@ -266,6 +266,7 @@ def features_list(
             "purposes": sorted(f.purposes),
             "idea": f.idea,
             "context": f.context.words if f.context else None,
+            **({"codes": {str(code): words.en for code, words in f.codes}} if f.codes else {}),
         }
         for f in compiled.features
     ]

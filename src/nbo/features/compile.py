@@ -5,8 +5,10 @@ from dataclasses import replace
 
 from nbo.engine import portable
 from nbo.errors import UsageError
+from nbo.features.codes import Bands
 from nbo.features.compiled import CompiledFeature, CompiledFeatures
 from nbo.features.context import context_of
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
 from nbo.features.purposes import (
     check_purpose,
@@ -16,7 +18,7 @@ from nbo.features.purposes import (
     refuse_wider,
     relations_read,
 )
-from nbo.features.spec import Declared, Feature, FeatureSet
+from nbo.features.spec import Declared, FeatureSet
 from nbo.features.verbs import VERBS
 from nbo.features.verbs.meaning import feature_columns, leaf_name, window_name
 from nbo.tables.contract import close_matches
@@ -92,6 +94,7 @@ def compile_one(family: FeatureSet, feature: Feature, plan: Plan) -> tuple[Compi
         sql_type=meaning.sql_type,
         idea="; ".join(filter(None, (family.idea, meaning.idea))),
         context=context_of(feature) if feature.context else None,
+        codes=meaning.codes,
     )
     refuse_wider(one, family, read)
     return one, f"CAST({meaning.expression} AS {portable(meaning.sql_type)})"
@@ -115,6 +118,10 @@ def feature_name(feature: Feature) -> str:
     ['calls_out_minutes_sum_7d', 'calls_out_minutes_sum_30d']
     """
     leaf, verb = feature.leaf, feature.verb
+    if verb == "banded":
+        return f"{feature_name(Feature(feature.inner or '', leaf))}_{by_name(feature)}"
+    if verb == "per":
+        return f"{feature_name(Feature('peak', replace(leaf, column=None)))}_per_{leaf.column}"
     if verb == "attribute":
         return leaf_name(leaf)
     if verb == "days_until":
@@ -129,6 +136,8 @@ def feature_name(feature: Feature) -> str:
         prefix = [] if feature.other.source == leaf.source else [feature.other.source]
         link = "share_of" if verb == "share" else verb
         return f"{base}_{link}_{'_'.join([*prefix, *whole])}"
+    if feature.by is not None:
+        return f"{base}_{verb}_{by_name(feature)}"
     return base if feature.inner is None else f"{base}_{verb}"
 
 
@@ -141,6 +150,12 @@ def refuse_collisions(features: Sequence[CompiledFeature]) -> None:
             where = f", in the families {seen[one.name]} and {one.family}" if apart else ""
             raise UsageError(f"{one.name}: two features of this name{where}", "Declare each feature once")
         seen[one.name] = one.family
+
+
+def by_name(feature: Feature) -> str:
+    """The name of the bands, or of the column that a total is split by."""
+    by = feature.by
+    return "" if by is None else by.name if isinstance(by, Bands) else by.column
 
 
 def find_feature(compiled: CompiledFeatures, name: str) -> CompiledFeature:

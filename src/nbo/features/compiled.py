@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from nbo.errors import DataError
+from nbo.features.codes import Codes
 from nbo.features.context import Context
 from nbo.files import canonical_json, sha256_bytes
 from nbo.tables.contract import Words
@@ -40,6 +41,8 @@ class CompiledFeature:
     context : Context or None
         What a channel may say of it at the time of a call; None: only the data tell it. No part of the
         hash: what is computed is the same.
+    codes : tuple of (int, Words)
+        What each value means where the values are codes; empty = they are not.
     """
 
     name: str
@@ -54,6 +57,7 @@ class CompiledFeature:
     sql_type: str = "DOUBLE"
     idea: str = ""
     context: Context | None = None
+    codes: Codes = ()
 
 
 @dataclass(frozen=True)
@@ -156,8 +160,9 @@ def feature_json(feature: CompiledFeature) -> dict[str, Any]:
     fields["purposes"] = sorted(feature.purposes)
     fields["columns"] = list(feature.columns)
     del fields["context"]
-    if not feature.idea:
-        del fields["idea"]
+    for name in ("idea", "codes"):
+        if not fields[name]:
+            del fields[name]
     return fields
 
 
@@ -169,6 +174,7 @@ def feature_from_json(fields: Mapping[str, Any]) -> CompiledFeature:
             "words": Words(**fields["words"]),
             "columns": tuple(fields["columns"]),
             "purposes": frozenset(fields["purposes"]),
+            "codes": tuple((code, Words(**words)) for code, words in fields.get("codes", ())),
         }
     )
 

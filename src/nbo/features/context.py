@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbo.errors import DataError, UsageError
-from nbo.features.spec import Feature
+from nbo.features.declared import Feature
 
 ContextValue = float | str | None
 MOST_COUNT = 1_000

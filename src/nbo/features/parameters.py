@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from nbo.asof import AsOf, visible_sql
 from nbo.engine import Engine, literal
-from nbo.features.plan import places_sql
+from nbo.features.relations import places_sql
 from nbo.tables.store import Store
 
 NEWEST_CODES = f"""

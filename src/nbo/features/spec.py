@@ -18,64 +18,27 @@ that end at the decision date, so it has no way to say "later".
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from nbo.asof import Window
 from nbo.errors import UsageError
+from nbo.features.codes import Bands, Parts
 from nbo.features.conditions import Condition, condition
+from nbo.features.declared import Feature, Leaf, Which
+from nbo.features.refusals import (
+    learnable,
+    named,
+    only_counts_at,
+    only_distinct,
+    only_numbers,
+    only_peaks,
+    only_totals,
+    only_whole_weeks,
+    refuse_untimed,
+    summable,
+    window_lengths,
+)
 from nbo.tables.catalog import contract
-from nbo.tables.contract import SUMMABLE_KINDS, Table, Words
-
-Which = Literal["last", "first"]
-WEEK = 7
-LEAST_WEEKS = 4
-"""Weeks that a verb which looks at the course of weeks needs at least."""
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """A verb's subject: which rows, which column, how far back.
-
-    Parameters
-    ----------
-    source : str
-        Table name.
-    conditions : tuple of Condition
-        Rows that count; empty = all.
-    column : str or None
-        Column or measure name; None where rows are counted.
-    window_days : int or None
-        None = the state now: the newest visible row of each key.
-    which : "last", "first" or None
-        The end of the window that ``days_since`` measures from.
-    place : str or None
-        Column of ``sites``: the rows are those of the other accounts that share it.
-    """
-
-    source: str
-    conditions: tuple[Condition, ...] = ()
-    column: str | None = None
-    window_days: int | None = None
-    which: Which | None = None
-    place: str | None = None
-
-    @property
-    def table(self) -> Table:
-        return contract(self.source)
-
-
-@dataclass(frozen=True)
-class Feature:
-    """One declared feature: a verb on a leaf, and on a second leaf where the verb compares.
-
-    ``context`` says that a channel may know its value better at the time of a call.
-    """
-
-    verb: str
-    leaf: Leaf
-    inner: str | None = None
-    other: Leaf | None = None
-    context: bool = False
+from nbo.tables.contract import Table, Words
 
 
 @dataclass(frozen=True)
@@ -107,6 +70,23 @@ class Declared:
         """Each trend less the trend of the same total over ``source``'s rows, from -2 to 2."""
         return self._of_totals("trend_against", source)
 
+    def stage(self) -> "Declared":
+        """Lifecycle stage by each total over the window, the one before and the one before that."""
+        return self._of_totals("stage")
+
+    def mix(self, column: str, values: list[str] | None = None) -> "Declared":
+        """The one code of ``column`` (of ``values``) with more than half of each total; 0 = none."""
+        return self._by("mix", column, values)
+
+    def structure(self, column: str, values: list[str] | None = None) -> "Declared":
+        """Which codes of ``column`` have any of each total, as a sum of 1, 2, 4, 8 …"""
+        return self._by("structure", column, values)
+
+    def banded(self, bands: Bands) -> "Declared":
+        """The band that each number falls into, 0 for the lowest."""
+        only_numbers("banded", self.features)
+        return Declared(tuple(Feature("banded", f.leaf, inner=f.verb, by=bands) for f in self.features))
+
     def slope(self) -> "Declared":
         """Change from week to week of a straight line through the window, as a share of a mean week."""
         return self._of_weeks("slope")
@@ -136,19 +116,18 @@ class Declared:
 
         ``place`` is a column of ``sites`` that several of them share: a building, an exchange area.
         """
-        column = contract("sites").column(place)
-        if place in ("site_id", "account_id") or column.kind not in ("key", "code"):
-            raise UsageError(
-                f"neighbours: expected a place such as building_id or exchange_area, got {place!r}"
-            )
-        wrong = [f.verb for f in self.features if f.verb != "count" or f.leaf.window_days is None]
-        if wrong:
-            raise UsageError(f"neighbours: expected a count over a window, got {wrong[0]}")
+        only_counts_at(place, self.features)
         return Declared(
             tuple(
                 replace(f, verb="neighbours", inner="count", leaf=replace(f.leaf, place=place)) for f in self
             )
         )
+
+    def per(self, column: str) -> "Declared":
+        """Each peak for each different value of ``column`` that was used."""
+        only_peaks("per", self.features)
+        made = [replace(f.leaf, column=named(f.leaf.table, column)) for f in self.features]
+        return Declared(tuple(Feature("per", leaf, inner="peak") for leaf in made))
 
     def new(self) -> "Declared":
         """How many of the different values were not there in as long before the window."""
@@ -169,30 +148,26 @@ class Declared:
         """
         return Declared(tuple(replace(feature, context=True) for feature in self.features))
 
+    def _by(self, verb: str, column: str, values: list[str] | None) -> "Declared":
+        made = self._of_totals(verb).features
+        return Declared(tuple(replace(f, by=Parts.of(f.leaf.table, column, values)) for f in made))
+
     def _turnover(self, verb: str) -> "Declared":
-        wrong = [f.verb for f in self.features if f.verb != "distinct" or f.leaf.window_days is None]
-        if wrong:
-            raise UsageError(f"{verb}: expected distinct values over a window, got {wrong[0]}")
+        only_distinct(verb, self.features)
         return Declared(tuple(Feature(verb, f.leaf, inner=f.verb) for f in self.features))
 
     def _of_weeks(self, verb: str) -> "Declared":
-        for feature in self.features:
-            length = feature.leaf.window_days or 0
-            if length % WEEK or length < LEAST_WEEKS * WEEK:
-                raise UsageError(
-                    f"{verb}: expected a window of whole weeks, {LEAST_WEEKS} or more, got {length} days"
-                )
+        only_whole_weeks(verb, self.features)
         return self._of_totals(verb)
 
     def _of_totals(self, verb: str, source: "Source | None" = None) -> "Declared":
+        only_totals(verb, self.features)
         return Declared(tuple(derived(verb, feature, source) for feature in self.features))
 
 
 def derived(verb: str, feature: Feature, source: "Source | None") -> Feature:
     """A feature made of a total, and of the same total over other rows where ``source`` names them."""
     leaf = feature.leaf
-    if feature.verb not in ("count", "sum") or leaf.window_days is None:
-        raise UsageError(f"{verb}: expected a count or sum over a window, got {feature.verb}")
     if feature.context:
         raise UsageError(f"{verb}: expected context() to stand last, got it before")
     if source is None:
@@ -240,31 +215,36 @@ class Source:
 
     def sum(self, column: str, over: Sequence[Window] | None = None) -> Declared:
         """Total of a summable column."""
-        return self._each("sum", self._summable(column), over)
+        return self._each("sum", summable(self.table, column), over)
 
     def mean(self, column: str, over: Sequence[Window] | None = None) -> Declared:
         """Mean of a column over the rows that have it."""
-        return self._each("mean", self._summable(column), over)
+        return self._each("mean", summable(self.table, column), over)
 
     def max(self, column: str, over: Sequence[Window] | None = None) -> Declared:
         """Largest value of a column."""
-        return self._each("max", self._summable(column), over)
+        return self._each("max", summable(self.table, column), over)
 
     def distinct(self, column: str, over: Sequence[Window] | None = None) -> Declared:
         """Number of different values of a column, exact."""
-        return self._each("distinct", self._named(column), over)
+        return self._each("distinct", named(self.table, column), over)
 
     def concentration(self, column: str, over: Sequence[Window]) -> Declared:
         """Chance that two rows drawn at random have the same value, 0 to 1."""
-        return self._each("concentration", self._named(column), over)
+        return self._each("concentration", named(self.table, column), over)
 
     def top_share(self, column: str, over: Sequence[Window]) -> Declared:
         """Share of the rows that have the most frequent value, 0 to 1."""
-        return self._each("top_share", self._named(column), over)
+        return self._each("top_share", named(self.table, column), over)
 
     def steepest_fall(self, column: str, over: Sequence[Window]) -> Declared:
         """Rows that the value which fell most lost against as long before, as a share of all rows then."""
-        return self._each("steepest_fall", self._named(column), over)
+        return self._each("steepest_fall", named(self.table, column), over)
+
+    def peak(self, over: Sequence[Window]) -> Declared:
+        """The most rows that went on at the same time."""
+        refuse_untimed(self.table)
+        return self._each("peak", None, over)
 
     def days_since(self, which: Which, over: Sequence[Window]) -> Declared:
         """Days from the last (or first) row within the window to the decision date."""
@@ -281,33 +261,11 @@ class Source:
 
     def attribute(self, column: str) -> Declared:
         """The value in the account's newest visible row."""
-        found = self.table.column(column)
-        if found.kind in ("key", "text", "day", "second"):
-            raise UsageError(
-                f"{self.table.name}.{column}: expected a value to learn from, got a {found.kind}"
-            )
-        return Declared((Feature("attribute", Leaf(self.table.name, self.conditions, found.name)),))
-
-    def _named(self, column: str) -> str:
-        found = self.table.column(column)
-        if found.kind not in ("key", "code"):
-            raise UsageError(f"{self.table.name}.{column}: expected a key or code, got {found.kind}")
-        return found.name
-
-    def _summable(self, name: str) -> str:
-        found = self.table.column(name)
-        if found.kind not in SUMMABLE_KINDS:
-            raise UsageError(f"{self.table.name}.{name}: expected a summable column, got a {found.kind}")
-        return found.measure.name if found.measure else found.name
+        leaf = Leaf(self.table.name, self.conditions, learnable(self.table, column))
+        return Declared((Feature("attribute", leaf),))
 
     def _each(self, verb: str, column: str | None, over: Sequence[Window] | None) -> Declared:
-        if self.state_now != (over is None):
-            wanted = "no window after .now" if self.state_now else "over=days(...)"
-            raise UsageError(f"{self.table.name}.{verb}: expected {wanted}, got over={over!r}")
-        windows = [window for window in tuple_of(over) if isinstance(window, Window)]
-        if over is not None and len(windows) != len(tuple_of(over)):
-            raise UsageError(f"{self.table.name}.{verb}: expected over=days(7, 30), got over={over!r}")
-        lengths: list[int | None] = [None] if over is None else [window.days for window in windows]
+        lengths = window_lengths(self.table, verb, over, state_now=self.state_now)
         return Declared(
             tuple(Feature(verb, Leaf(self.table.name, self.conditions, column, length)) for length in lengths)
         )
@@ -324,11 +282,6 @@ def told(value: object) -> str:
     if callable(value):
         return f"{getattr(value, '__name__', 'a verb')} without its brackets"
     return repr(value)
-
-
-def tuple_of(over: object) -> tuple[object, ...]:
-    """What was given as windows, one or many."""
-    return tuple(over) if isinstance(over, (list, tuple)) else (over,)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from nbo.asof import AsOf
 from nbo.customers.holdings import ACQUIRED_SQL, HOLDINGS_SQL, held_matrix
 from nbo.errors import DataError
 from nbo.features.parameters import bind
-from nbo.features.plan import POPULATION
+from nbo.features.relations import POPULATION
 from nbo.tables.store import Store
 
 Floats = npt.NDArray[np.float64]

@@ -153,7 +153,8 @@ class Teller:
             words=feature.words.in_language(self.language),
             value=self.shown(feature, value),
         )
-        if feature.name not in self.medians:
+        # The middle one of several codes means nothing.
+        if feature.name not in self.medians or feature.codes:
             return text
         return text + TYPICAL[self.language].format(typical=self.shown(feature, self.medians[feature.name]))
 
@@ -165,6 +166,9 @@ class Teller:
             return UNKNOWN[self.language] if value is None else code_text(feature, str(value), self.language)
         if np.isnan(value):
             return UNKNOWN[self.language]
+        meant = dict(feature.codes).get(int(value))
+        if meant is not None:
+            return meant.in_language(self.language)
         if feature.unit == "money":
             return f"{value / 10**self.minor_digits:,.{self.minor_digits}f} {self.currency}"
         if feature.unit == "share":

@@ -10,7 +10,7 @@ from nbo.asof import AsOf, visible_sql
 from nbo.customers.holdings import HOLDINGS_SQL
 from nbo.engine import literal
 from nbo.features.parameters import bind
-from nbo.features.plan import column_sql
+from nbo.features.relations import column_sql
 from nbo.offers.expressions import (
     AnyRow,
     Arithmetic,

@@ -236,6 +236,9 @@ UNITS: Mapping[str, Words] = {
     "trend": Words("trend", "趋势"),
     "index": Words("index", "指数"),
     "code": Words("category", "类别"),
+    "stage": Words("stage", "阶段"),
+    "band": Words("band", "分档"),
+    "segment": Words("segment", "细分"),
     "flag": Words("yes or no", "是否"),
 }
 METRICS: Mapping[str, Words] = {

@@ -6,7 +6,16 @@ import pytest
 
 from nbo.asof import days
 from nbo.errors import DataError, LeakageError, UsageError
-from nbo.features import CompiledFeatures, FeatureSet, Words, compile_features, find_feature, table
+from nbo.features import (
+    TENURE,
+    Bands,
+    CompiledFeatures,
+    FeatureSet,
+    Words,
+    compile_features,
+    find_feature,
+    table,
+)
 from nbo.features.spec import Declared
 
 calls, lines, contacts = table("calls"), table("lines"), table("contacts")
@@ -157,6 +166,46 @@ def test_what_feeds_no_feature_is_refused(declared: object, where: str) -> None:
             r"bills\.minutes: no such column",
         ),
         (
+            lambda: calls.max("minutes", over=days(30)).stage(),
+            r"stage: expected a count or sum over a window, got max",
+        ),
+        (
+            lambda: table("usage").peak(over=days(30)),
+            r"usage\.peak: expected a table with event_second, such as calls",
+        ),
+        (
+            lambda: calls.count(over=days(30)).per("line_id"),
+            r"per: expected a peak, got count",
+        ),
+        (
+            lambda: calls.count(over=days(30)).mix("destinaton"),
+            r"calls\.destinaton: no such column; did you mean destination",
+        ),
+        (
+            lambda: calls.count(over=days(30)).mix("line_id"),
+            r"calls\.line_id: expected two or more of a column with codes, got 'line_id'",
+        ),
+        (
+            lambda: calls.count(over=days(30)).structure("destination", ["local", "moon"]),
+            r"calls\.destination: expected two or more of local, .*, got \['local', 'moon'\]",
+        ),
+        (
+            lambda: calls.count(over=days(30)).trend().banded(TENURE),
+            r"banded: expected a number \(attribute, count, .*\), got trend",
+        ),
+        (
+            lambda: table("accounts").attribute("industry").banded(TENURE),
+            r"banded: expected a number \(.*\), got industry, a code",
+        ),
+        (
+            lambda: Bands("odd", Words("odd", "奇"), (3, 2), (Words("a", "甲"),) * 3),
+            r"bands odd: expected ascending edges, got \(3, 2\)",
+        ),
+        (
+            lambda: Bands("few", Words("few", "少"), (3, 5), (Words("a", "甲"),) * 2),
+            r"bands few: expected words for 3 bands, got 2",
+        ),
+        (
             lambda: lines.now.distinct("product_id").new(),
             r"new: expected distinct values over a window, got distinct",
         ),
@@ -203,3 +252,26 @@ def test_every_feature_is_told_in_both_languages() -> None:
         "access_codes.network_id",
         "calls.duration_seconds",
     }
+
+
+def test_codes_go_with_the_feature_through_json() -> None:
+    told = compiled(
+        calls.sum("minutes", over=days(30)).stage(),
+        calls.sum("minutes", over=days(30)).mix("destination", ["local", "national"]),
+        table("bills").count(over=days(92)).structure("family", ["voice", "data"]),
+        lines.days_since("first", over=days(3650)).banded(TENURE),
+    )
+    again = CompiledFeatures.from_json(json.loads(json.dumps(told.to_json())))
+    assert again == told
+    stage, mix, structure, banded = ([words.en for _, words in f.codes] for f in again.features)
+    assert stage == ["prospect", "acquisition", "growth", "maturity", "decline", "ended", "won back"]
+    assert mix == ["mixed", "local", "national"]
+    assert structure == ["none of them", "voice", "data", "voice + data"]
+    assert banded[0] == "under 3 months" and len(banded) == 5
+    assert [f.words.en for f in again.features] == [
+        "lifecycle stage by minutes of calls, last 30 days against those before",
+        "the destination with more than half of minutes of calls in the last 30 days",
+        "combination of product families with bills in the last 92 days",
+        "tenure in bands, by days since the first line in the last 3650 days",
+    ]
+    assert again.features[3].words.zh == "在网时长分档(近3650天首次线路距今天数)"

@@ -9,9 +9,10 @@ from nbo.asof import days
 from nbo.errors import LeakageError, UsageError
 from nbo.features import FeatureSet, Words, compile_features, table
 from nbo.features.compile import columns_read, compile_one, permitted_sets
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
 from nbo.features.purposes import columns_named, permitted_purposes
-from nbo.features.spec import Declared, Feature
+from nbo.features.spec import Declared
 from nbo.tables.catalog import TABLES
 from nbo.tables.contract import PURPOSES
 from nbo.workspace import Workspace

@@ -8,6 +8,7 @@ import pytest
 
 from nbo.bundle import IDENTITY, Bundle, Vocabulary
 from nbo.errors import UsageError
+from nbo.features.codes import STAGES
 from nbo.features.compiled import CompiledFeature, CompiledFeatures
 from nbo.models import Reason, reasons
 from nbo.models.reasons import Teller, leading
@@ -42,6 +43,7 @@ ENDS = feature("ends", "days", "contract", Words("days until the end", "距到�
 STATE = replace(
     feature("state", "code", "line", Words("state", "状态"), "category"), columns=("lines.state",)
 )
+STAGE = replace(feature("stage", "stage", "segments", Words("stage", "阶段")), codes=STAGES)
 GRADE = feature("grade", "code", "account", Words("grade", "等级"), kind="category")
 MEDIANS = {"rival_minutes": 12.0, "spend": 123456.0, "rival_share": 0.251}
 
@@ -133,6 +135,9 @@ def test_top_bounds_the_reasons() -> None:
         (ENDS, 30, "30", "30"),
         (ENDS, -12, "passed 12 days ago", "已过12天"),
         (STATE, "ended", "ended", "拆机"),
+        (STAGE, 4, "decline", "衰退期"),
+        (STAGE, 2.0, "growth", "成长期"),
+        (STAGE, None, "not known", "不详"),
         (STATE, "frozen", "frozen", "frozen"),
         (GRADE, "金", "金", "金"),
         (GRADE, None, "not known", "不详"),
@@ -143,6 +148,11 @@ def test_values_are_shown_in_units_people_speak(
 ) -> None:
     assert Teller({}, "en", "CNY", 2).shown(one, value) == en
     assert Teller({}, "zh", "CNY", 2).shown(one, value) == zh
+
+
+def test_a_code_is_told_without_a_typical_one() -> None:
+    told = Teller({"stage": 2.5}, "en", "CNY", 2).sentence(STAGE, 4)
+    assert told == "Segments – stage: decline"
 
 
 def test_a_currency_without_minor_units_shows_none() -> None:

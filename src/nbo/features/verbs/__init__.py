@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature
 from nbo.features.verbs import (
     attribute,
+    banded,
     burstiness,
     concentration,
     count,
@@ -20,12 +21,17 @@ from nbo.features.verbs import (
     lost,
     max,
     mean,
+    mix,
     neighbours,
     new,
+    peak,
+    per,
     share,
     share_beside,
     slope,
+    stage,
     steepest_fall,
+    structure,
     sum,
     top_share,
     trend,
@@ -38,6 +44,7 @@ from nbo.features.verbs.meaning import Meaning
 VERBS: Mapping[str, Callable[[Feature, Plan], Meaning]] = MappingProxyType(
     {
         "attribute": attribute.meaning,
+        "banded": banded.meaning,
         "burstiness": burstiness.meaning,
         "concentration": concentration.meaning,
         "count": count.meaning,
@@ -51,12 +58,17 @@ VERBS: Mapping[str, Callable[[Feature, Plan], Meaning]] = MappingProxyType(
         "lost": lost.meaning,
         "max": max.meaning,
         "mean": mean.meaning,
+        "mix": mix.meaning,
         "neighbours": neighbours.meaning,
         "new": new.meaning,
+        "peak": peak.meaning,
+        "per": per.meaning,
         "share": share.meaning,
         "share_beside": share_beside.meaning,
         "slope": slope.meaning,
+        "stage": stage.meaning,
         "steepest_fall": steepest_fall.meaning,
+        "structure": structure.meaning,
         "sum": sum.meaning,
         "top_share": top_share.meaning,
         "trend": trend.meaning,

@@ -4,8 +4,8 @@
 from the day the correction had reached us.
 """
 
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature
 from nbo.features.verbs.meaning import Meaning, column_of_rows, column_words
 
 

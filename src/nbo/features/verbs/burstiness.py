@@ -4,8 +4,8 @@
 give -1; 40, 0, 0 and 0 give 0.27; nothing at all gives null.
 """
 
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature
 from nbo.features.verbs.meaning import Meaning, covered
 from nbo.features.verbs.weekly import Weeks, weekly_words
 from nbo.tables.contract import Words

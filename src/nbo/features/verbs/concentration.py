@@ -4,8 +4,8 @@
 three calls to a and one to b give (9 + 1) / 16 = 0.625; no calls give null.
 """
 
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature
 from nbo.features.verbs.meaning import Meaning, covered, values_words, within
 from nbo.tables.contract import Words
 

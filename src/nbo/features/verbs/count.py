@@ -4,8 +4,8 @@
 in the last 30 days give 3, none give 0, and null if the data do not reach back 30 days.
 """
 
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature
 from nbo.features.verbs.meaning import NO_HISTORY, Meaning, covered, total_words, within
 from nbo.tables.contract import Words
 

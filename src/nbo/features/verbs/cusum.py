@@ -5,8 +5,8 @@ from the mean. ``out.sum("minutes", over=days(28)).cusum()`` of 40, 40, 10 and 1
 is 20 / 100 - 2 / 4 = -0.3: the use broke off. Nothing at all gives null.
 """
 
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature
 from nbo.features.verbs.meaning import Meaning, covered
 from nbo.features.verbs.weekly import Weeks, weekly_words
 from nbo.tables.contract import Words

@@ -4,8 +4,8 @@ The moment that :mod:`nbo.features.verbs.cusum` measures at; of two as strong th
 and 10 minutes in four weeks it was 14 days ago. An even spread, or nothing at all, has none and gives null.
 """
 
+from nbo.features.declared import WEEK, Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import WEEK, Feature
 from nbo.features.verbs.cusum import PAGE
 from nbo.features.verbs.meaning import Meaning, covered
 from nbo.features.verbs.weekly import Weeks, weekly_words

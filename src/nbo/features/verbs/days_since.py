@@ -4,8 +4,8 @@
 before the decision date gives 1; no such row within 90 days gives null.
 """
 
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature
 from nbo.features.verbs.meaning import Meaning, rows_words, within
 from nbo.tables.contract import Words
 

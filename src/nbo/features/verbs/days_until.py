@@ -4,8 +4,8 @@
 10, one that has passed gives a negative number, no contract gives null.
 """
 
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature
 from nbo.features.verbs.meaning import Meaning, column_words
 from nbo.tables.contract import Words
 

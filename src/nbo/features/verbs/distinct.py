@@ -4,8 +4,8 @@
 calls to a, b and a again give 2; no calls give 0.
 """
 
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature
 from nbo.features.verbs.meaning import (
     NO_HISTORY,
     Meaning,

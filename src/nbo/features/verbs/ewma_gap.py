@@ -4,8 +4,8 @@
 gives 1. Each week weighs 0.7 of the one after it.
 """
 
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature
 from nbo.features.verbs.meaning import Meaning, covered
 from nbo.features.verbs.weekly import Weeks, weekly_words
 from nbo.tables.contract import Words

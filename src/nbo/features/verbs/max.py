@@ -4,8 +4,8 @@
 give 300; no bills give null.
 """
 
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature
 from nbo.features.verbs.meaning import Meaning, column_of_rows, covered, in_unit, within
 from nbo.tables.contract import Words
 

@@ -4,8 +4,8 @@
 give 1.0 minutes; no calls give null, for a mean of nothing is not 0.
 """
 
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature
 from nbo.features.verbs.meaning import Meaning, column_of_rows, covered, in_unit, within
 from nbo.tables.contract import Words
 

@@ -1,11 +1,12 @@
 """What a verb makes of a feature: its SQL, unit, words, and what its absence means."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from nbo.features.conditions import condition_columns, condition_words
-from nbo.features.spec import Feature, Leaf
+from nbo.features.codes import Codes, Parts
+from nbo.features.conditions import condition, condition_columns, condition_words
+from nbo.features.declared import TIMED, Feature, Leaf
 from nbo.tables.contract import Words
 
 NO_HISTORY = "the data's history is shorter than the window"
@@ -30,6 +31,8 @@ class Meaning:
     kind : "number" or "category"
     idea : str
         The method's source in the literature, where it has one of its own.
+    codes : tuple of (int, Words)
+        What each value means where the values are codes; empty = they are amounts.
     """
 
     expression: str
@@ -39,6 +42,7 @@ class Meaning:
     null_means: str
     kind: Literal["number", "category"] = "number"
     idea: str = ""
+    codes: Codes = ()
 
 
 def covered(leaf: Leaf, expression: str, days: int | None = None) -> str:
@@ -48,6 +52,11 @@ def covered(leaf: Leaf, expression: str, days: int | None = None) -> str:
     start = "$as_of" if length is None else f"$as_of - {length}"
     sign = "<" if length is None else "<="
     return f"CASE WHEN {first} {sign} {start} THEN {expression} END"
+
+
+def of_value(leaf: Leaf, parts: Parts, value: str) -> Leaf:
+    """The leaf's rows that have one value of a column."""
+    return replace(leaf, conditions=(*leaf.conditions, condition(leaf.table, parts.column, value)))
 
 
 def in_unit(leaf: Leaf, expression: str) -> tuple[str, str, str]:
@@ -153,4 +162,6 @@ def leaf_columns(leaf: Leaf) -> tuple[str, ...]:
 def feature_columns(feature: Feature) -> tuple[str, ...]:
     """``table.column`` of everything a feature reads."""
     other = leaf_columns(feature.other) if feature.other else ()
-    return tuple(dict.fromkeys([*leaf_columns(feature.leaf), *other]))
+    timed = [f"{feature.leaf.source}.{c}" for c in TIMED if "peak" in (feature.verb, feature.inner)]
+    by = (f"{feature.leaf.source}.{feature.by.column}",) if isinstance(feature.by, Parts) else ()
+    return tuple(dict.fromkeys([*leaf_columns(feature.leaf), *other, *by, *timed]))

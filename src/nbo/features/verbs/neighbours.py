@@ -5,8 +5,8 @@ dialled through a rival's code: 0.333. An account alone at its place has null. O
 what was known at the date counts; those that have left since stay neighbours.
 """
 
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature
 from nbo.features.verbs.meaning import Meaning, covered, rows_words, within
 from nbo.tables.catalog import contract
 from nbo.tables.contract import Words

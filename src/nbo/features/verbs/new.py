@@ -4,8 +4,8 @@
 calls to a and b after calls to b and c give 1.
 """
 
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature
 from nbo.features.verbs.meaning import NO_HISTORY, Meaning, before_words, covered, values_words, within
 from nbo.tables.contract import Words
 

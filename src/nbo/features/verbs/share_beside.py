@@ -5,8 +5,9 @@
 """
 
 from nbo.errors import UsageError
-from nbo.features.plan import Aggregate, Plan
-from nbo.features.spec import Feature
+from nbo.features.declared import Feature
+from nbo.features.plan import Plan
+from nbo.features.relations import Aggregate
 from nbo.features.verbs.meaning import Meaning, covered, rows_words, total_words, within
 from nbo.tables.contract import Words
 

@@ -4,8 +4,8 @@ The least-squares line through the weeks' totals: ``out.sum("minutes", over=days
 and 10 minutes, the last week having 10, is -10 / 25 = -0.4; no minutes at all give null.
 """
 
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature
 from nbo.features.verbs.meaning import Meaning, covered
 from nbo.features.verbs.weekly import Weeks, weekly_words
 from nbo.tables.contract import Words

@@ -4,8 +4,8 @@
 has 1 and b has 5: a lost 5 of 10, so 0.5. Nothing fell: 0. No rows before: null.
 """
 
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature
 from nbo.features.verbs.meaning import Meaning, before_words, column_words, covered, rows_words, within
 from nbo.tables.contract import Words
 

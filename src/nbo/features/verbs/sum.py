@@ -4,8 +4,8 @@
 give 2.0 minutes, no calls give 0, and null if the data do not reach back 30 days.
 """
 
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature
 from nbo.features.verbs.meaning import NO_HISTORY, Meaning, covered, in_unit, total_words, within
 from nbo.tables.contract import Words
 

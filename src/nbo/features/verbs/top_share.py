@@ -4,8 +4,8 @@
 to a and one to b give 0.75; no calls give null.
 """
 
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature
 from nbo.features.verbs.meaning import Meaning, column_words, covered, rows_words, within
 from nbo.tables.contract import Words
 

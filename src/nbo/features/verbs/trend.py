@@ -5,8 +5,9 @@ nothing in both gives null. Bounded, so that one quiet month does not dwarf a ye
 """
 
 from nbo.errors import UsageError
-from nbo.features.plan import Aggregate, Plan
-from nbo.features.spec import Feature
+from nbo.features.declared import Feature
+from nbo.features.plan import Plan
+from nbo.features.relations import Aggregate
 from nbo.features.verbs.meaning import Meaning, covered, total_words
 from nbo.tables.contract import Words
 

@@ -5,8 +5,8 @@ calls as before are 0, so -0.5: what fell went elsewhere. Where either has no tr
 """
 
 from nbo.errors import UsageError
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature
 from nbo.features.verbs import trend
 from nbo.features.verbs.meaning import Meaning, rows_words, total_words
 from nbo.tables.contract import Words

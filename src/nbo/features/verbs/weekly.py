@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from nbo.features.plan import Aggregate, Plan
-from nbo.features.spec import Feature
+from nbo.features.declared import Feature
+from nbo.features.plan import Plan
+from nbo.features.relations import Aggregate
 from nbo.features.verbs.meaning import total_words, within
 from nbo.tables.contract import Words
 

@@ -4,8 +4,9 @@
 before, which are the same days of the week.
 """
 
-from nbo.features.plan import Aggregate, Plan
-from nbo.features.spec import Feature
+from nbo.features.declared import Feature
+from nbo.features.plan import Plan
+from nbo.features.relations import Aggregate
 from nbo.features.verbs.meaning import Meaning, covered, total_words
 from nbo.tables.contract import Words
 

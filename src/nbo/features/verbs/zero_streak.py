@@ -4,8 +4,8 @@
 in four weeks gives 4.
 """
 
+from nbo.features.declared import Feature
 from nbo.features.plan import Plan
-from nbo.features.spec import Feature
 from nbo.features.verbs.meaning import NO_HISTORY, Meaning, covered
 from nbo.features.verbs.weekly import Weeks, weekly_words
 from nbo.tables.contract import Words
