@@ -13,10 +13,10 @@ ARGS ?=
 # Test processes; 0 = none beside this one.
 WORKERS ?= auto
 
-.PHONY: help demo test test-spark check lint types contracts coverage bench-features bench-featuretools bench-families bench-recommendations bench-online bench-next-product bench-real bench-real-ablation bench-world bench-publish mutants lock clean environment
+.PHONY: help demo test test-spark check lint types contracts coverage bench-features bench-features-over-time bench-featuretools bench-families bench-recommendations bench-online bench-next-product bench-real bench-real-ablation bench-world bench-publish mutants lock clean environment
 
 help: ## list these targets
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS="	" read -r name text; do printf '  %-20s %s\n' "$$name" "$$text"; done
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS="	" read -r name text; do printf '  %-24s %s\n' "$$name" "$$text"; done
 
 environment:
 	@sh tools/environment
@@ -51,6 +51,9 @@ contracts: environment ## import-linter: which module may import which
 
 bench-features: environment ## time the feature engine against a scan and plain SQL (writes runs/bench; ARGS="--shape large")
 	@$(PYTHON) benchmarks/features.py $(ARGS)
+
+bench-features-over-time: environment ## time months of features and one more day of a check (writes runs/bench)
+	@$(PYTHON) benchmarks/features_over_time.py $(ARGS)
 
 bench-featuretools: environment ## the same features by Featuretools and SQL: time, memory, lines to write (writes runs/bench)
 	@sh tools/peers featuretools

@@ -36,6 +36,7 @@ CALLS = FeatureSet(
         out.distinct("counterparty_id", over=days(30)).lost(),
         out.distinct("counterparty_id", over=days(30)).kept(),
         out.concentration("counterparty_id", over=days(30, 90)),
+        out.entropy("counterparty_id", over=days(30)),
         out.top_share("counterparty_id", over=days(30)),
         calls.distinct("line_id", over=days(30)),
         calls.peak(over=days(30)),

@@ -116,3 +116,14 @@ def test_the_online_benchmark_compares_every_row_and_tells_its_targets(tmp_path:
     table = (tmp_path / "online.md").read_text(encoding="utf-8")
     assert "| rows equal to the batch's matrix in every bit | 2,000 of 2,000 |" in table
     assert "| look-up, file in the cache, p99, µs |" in table
+
+
+def test_over_time_every_part_is_judged_and_one_new_file_read(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "benchmarks/features_over_time.py"), "--calls", "4000"]
+    command += ["--daily", "50", "--date", "2026-01-31", "--out", str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "calls: reading 1 new of 61 files" in result.stdout
+    for name, targets in (("months", 4), ("memory", 1), ("day", 2)):
+        text = (tmp_path / f"features-{name}.md").read_text(encoding="utf-8")
+        assert text.count("| met |") + text.count("| MISSED |") == targets

@@ -13,13 +13,16 @@ from nbo.tables.contract import Column, Table
 Aggregate = Literal["count", "present", "sum", "max", "min", "distinct"]
 """count: rows; present: rows that have the column; sum, max, min, distinct: of the column, the last only
 of a state."""
-Tally = Literal["seen", "new", "lost", "kept", "rows", "most", "squares", "before", "fall"]
+Tally = Literal["seen", "new", "lost", "kept", "rows", "most", "squares", "logs", "before", "fall"]
 """What is told of a column's values in a window: how many were seen; how many of them were not seen in as
 long before, and the other way round, and in both; rows that have a value, rows of the most frequent
-one, and the sum of the squares of the rows of each; rows in as long before, and the most that any one
-value had more then."""
+one, the sum over the values of the squares of their rows n, and of n ln n; rows in as long before, and
+the most that any one value had more then."""
 TWICE = ("new", "lost", "kept", "before", "fall")
 """Tallies that look twice as far back as their window."""
+
+ENTROPY_SCALE = 2**30
+"""n ln n is summed in whole steps of 1 / this: sums of floats depend on their order."""
 
 ROLL_UP = {"count": "sum", "present": "sum", "sum": "sum", "max": "max", "min": "min"}
 ACCOUNTS = "$accounts"
@@ -204,8 +207,13 @@ def tally_sql(
     the newest one before the window (``o``), its rows within the window (``n``)."""
     also = f" AND {flag}" if flag else ""
     newest, older, rows = f"b{condition}", f"o{condition}_{last}", f"n{condition}_{last}"
-    if tally in ("rows", "most", "squares"):
-        told = {"rows": f"sum({rows})", "most": f"max({rows})", "squares": f"sum({rows} * {rows})"}[tally]
+    if tally in ("rows", "most", "squares", "logs"):
+        told = {
+            "rows": f"sum({rows})",
+            "most": f"max({rows})",
+            "squares": f"sum({rows} * {rows})",
+            "logs": f"sum(CAST(floor({rows} * ln(greatest({rows}, 1)) * {ENTROPY_SCALE} + 0.5) AS BIGINT))",
+        }[tally]
         return told, {rows: f"count(*) FILTER (WHERE bucket <= {last}{also})"}
     seen = {newest: f"min(bucket){f' FILTER (WHERE {flag})' if flag else ''}"}
     if tally == "seen":

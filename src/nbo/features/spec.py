@@ -233,6 +233,10 @@ class Source:
         """Chance that two rows drawn at random have the same value, 0 to 1."""
         return self._each("concentration", named(self.table, column), over)
 
+    def entropy(self, column: str, over: Sequence[Window]) -> Declared:
+        """How evenly the rows are spread over the values of a column, in nats, 0 to ln of their number."""
+        return self._each("entropy", named(self.table, column), over)
+
     def top_share(self, column: str, over: Sequence[Window]) -> Declared:
         """Share of the rows that have the most frequent value, 0 to 1."""
         return self._each("top_share", named(self.table, column), over)
