@@ -123,7 +123,7 @@ def generate(out_folder: Path, size: Size) -> None:
     ):
         claim_folder(out_folder)
         clear_store(out_folder, "")
-        engine.execute(f"CREATE VIEW generated AS {calls_sql(size)}")
+        engine.execute(f"CREATE TEMP TABLE generated AS {calls_sql(size)}")
         made = contract("calls")
         columns = [name for name in made.column_names if name != "charge_amount"]
         write_table(engine, "generated", made, columns, out_folder / "tables" / "calls")

@@ -24,7 +24,7 @@ from nbo.tables.contract import close_matches
 
 MARKER = "nbo.toml"
 BUNDLED = Path(__file__).parent / "_workspace"
-SECTIONS = ("operator", "money", "at_risk", "offers", "log")
+SECTIONS = ("operator", "money", "at_risk", "offers", "log", "spark")
 PACKAGES = ("features", "training", "serving")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from nbo.engine import Spark
+from nbo.engine import Spark, SparkPlace
 from nbo.errors import StorageError, UsageError
 from nbo.features import compile_features
 from nbo.features.build import build_features, feature_rows
@@ -43,7 +43,7 @@ def unequal(one: pa.Table, other: pa.Table) -> list[str]:
 def test_every_declared_feature_is_the_same_on_spark(store: Path, tmp_path: Path) -> None:
     opened = Store.open(store)
     as_of = opened.latest.back(45)
-    with Spark("local[2]", tmp_path) as engine:
+    with Spark(SparkPlace(master="local[2]"), tmp_path) as engine:
         opened.show(engine)
         for name in SETS:
             compiled = compile_features(Workspace.find(ROOT).feature_sets(name))
@@ -80,19 +80,42 @@ def test_without_pyspark_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(
         UsageError, match=r"expected pyspark, which is not installed\. pip install nbo\[spark\]"
     ):
-        Spark("local[1]", tmp_path)
+        Spark(SparkPlace(master="local[1]"), tmp_path)
 
 
-def test_a_master_that_does_not_exist_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"^Spark at nowhere://here: .*") as caught:
-        Spark("nowhere://here", tmp_path)
-    assert "\n" not in str(caught.value)
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ('master = "nowhere://here"', "nbo.toml spark.master: "),
+        ("wait_seconds = 0", "nbo.toml spark.wait_seconds: "),
+        ('mastr = "yarn"', "nbo.toml spark.mastr: unknown key; did you mean master?"),
+        ('conf = { memory = "4g" }', "expected names that begin with spark., got memory"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(
+    store: Path, nbo: Callable[..., Any], tmp_path: Path, settings: str, told: str
+) -> None:
+    (tmp_path / "nbo.toml").write_text(f"[spark]\n{settings}\n")
+    words = ("features", "build", "--store", store, "--as-of", "latest", "--engine", "spark")
+    ended = nbo(*words, cwd=tmp_path)
+    assert ended.code == 2 and told in ended.err and ended.err.count("\n") == 1
+
+
+def test_a_master_of_no_kind_is_refused_by_where_it_was_named(
+    store: Path, nbo: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("features", "build", "--store", store, "--as-of", "latest", "--engine", "spark")
+    ended = nbo(*words, "--master", "nowhere://here", cwd=ROOT)
+    assert ended.code == 2 and ended.err.startswith("nbo: --master: expected local[*], spark://HOST:PORT")
+    monkeypatch.setenv("NBO_SPARK_MASTER", "here")
+    ended = nbo(*words, cwd=ROOT)
+    assert ended.code == 2 and ended.err.startswith("nbo: NBO_SPARK_MASTER: expected local[*]")
 
 
 def test_what_spark_cannot_run_is_told_in_one_line(tmp_path: Path) -> None:
     with (
-        Spark("local[1]", tmp_path) as engine,
-        pytest.raises(StorageError, match=r"^Spark: .*no_such") as caught,
+        Spark(SparkPlace(master="local[1]"), tmp_path) as engine,
+        pytest.raises(StorageError, match=r"^Spark at .*no_such") as caught,
     ):
         engine.query("SELECT * FROM no_such")
     assert "\n" not in str(caught.value)

@@ -1,5 +1,6 @@
 """Commands on data: init, simulate, check, tables, features."""
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,8 @@ import typer
 
 from nbo.asof import AsOf
 from nbo.cli.answers import AsOfText, Json, StoreDir, WorkspaceDir, answer, progress, table_lines
-from nbo.engine import LOCAL
+from nbo.decisions.settings import section, validated
+from nbo.engine import ENVIRONMENT, SparkPlace, known_master
 from nbo.errors import UsageError
 from nbo.features import CompiledFeatures, compile_features, find_feature
 from nbo.features.build import Snapshot, build_features, feature_rows
@@ -357,12 +359,26 @@ def features_preview(
     answer(found, lines, as_json=as_json, as_of=str(when))
 
 
+def spark_place(settings: Mapping[str, Any], master: str | None) -> SparkPlace:
+    """``[spark]`` of ``nbo.toml``, on the master that the command names, else the environment."""
+    place = validated(SparkPlace, section(settings, "spark"), "spark")
+    for name, told in (("--master", master), (ENVIRONMENT, os.environ.get(ENVIRONMENT))):
+        if told:
+            try:
+                return place.model_copy(update={"master": known_master(told)})
+            except ValueError as error:
+                raise UsageError(f"{name}: {error}, got {told!r}") from None
+    return place
+
+
 @features.command("build")
 def features_build(
     store: StoreDir,
     as_of: AsOfTexts,
     engine: Annotated[str, typer.Option(help="duckdb, or spark where data outgrow a machine.")] = "duckdb",
-    master: Annotated[str, typer.Option(help="With --engine spark: the master that it runs on.")] = LOCAL,
+    master: Annotated[
+        str | None, typer.Option(help="With --engine spark: where it runs; else as [spark] of nbo.toml says.")
+    ] = None,
     online: Annotated[
         bool, typer.Option("--online", help="Also write the rows that the server looks up.")
     ] = False,
@@ -380,7 +396,7 @@ def features_build(
     if engine not in ENGINES:
         raise UsageError(f"--engine: expected {' or '.join(ENGINES)}, got {engine!r}")
     compiled = compiled_set(workspace, set_name, purpose)
-    spark = master if engine == "spark" else None
+    spark = spark_place(Workspace.find(workspace).settings, master) if engine == "spark" else None
     snapshots = []
     for number, when in enumerate(dates, 1):
         snapshots.append(build_features(opened, compiled, when, spark=spark))

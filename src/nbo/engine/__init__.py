@@ -7,9 +7,21 @@ from typing import Protocol
 import pyarrow as pa
 
 from nbo.engine.embedded import BATCH_MEMORY, Embedded, identifier, literal, portable
-from nbo.engine.spark import LOCAL, Spark
+from nbo.engine.place import ENVIRONMENT, SparkPlace, known_master
+from nbo.engine.spark import Spark
 
-__all__ = ["BATCH_MEMORY", "LOCAL", "Embedded", "Engine", "Spark", "identifier", "literal", "portable"]
+__all__ = [
+    "BATCH_MEMORY",
+    "ENVIRONMENT",
+    "Embedded",
+    "Engine",
+    "Spark",
+    "SparkPlace",
+    "identifier",
+    "known_master",
+    "literal",
+    "portable",
+]
 
 
 class Engine(Protocol):

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nbo.asof import AsOf
-from nbo.engine import BATCH_MEMORY, Spark
+from nbo.engine import BATCH_MEMORY, Spark, SparkPlace
 from nbo.errors import StorageError
 from nbo.features.compiled import CompiledFeatures
 from nbo.features.gaps import missing_features, refuse_unknown_networks, short_features
@@ -72,7 +72,7 @@ def features_folder(store: Store, compiled: CompiledFeatures, as_of: AsOf) -> Pa
 
 
 def build_features(
-    store: Store, compiled: CompiledFeatures, as_of: AsOf, *, spark: str | None = None
+    store: Store, compiled: CompiledFeatures, as_of: AsOf, *, spark: SparkPlace | None = None
 ) -> Snapshot:
     """The snapshot of these features at this date, built if it is not there.
 
@@ -80,8 +80,8 @@ def build_features(
     ----------
     store, compiled, as_of
         What is computed of what, and as of when.
-    spark : str or None
-        The master of the Spark that computes it; None = within this process. The values are the same.
+    spark : SparkPlace or None
+        The Spark that computes it; None = within this process. The values are the same.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def manifest_facts(
 
 
 def write_part(
-    store: Store, compiled: CompiledFeatures, as_of: AsOf, path: Path, spark: str | None
+    store: Store, compiled: CompiledFeatures, as_of: AsOf, path: Path, spark: SparkPlace | None
 ) -> tuple[int, dict[str, int]]:
     """Stream the rows to one Parquet file; returns row count and nulls by feature."""
     nulls = dict.fromkeys(compiled.names, 0)
@@ -154,7 +154,7 @@ def write_part(
 
 
 def computed(
-    store: Store, compiled: CompiledFeatures, as_of: AsOf, spill: Path, spark: str | None
+    store: Store, compiled: CompiledFeatures, as_of: AsOf, spill: Path, spark: SparkPlace | None
 ) -> Iterator[pa.Table]:
     """The rows by account, some at a time, from the one SQL text on either engine."""
     if spark is None:
