@@ -27,8 +27,8 @@ demo: environment ## simulate a small operator, train, promote, score and print 
 test: environment ## run the test suite (ARGS="-k word" narrows it)
 	@$(PYTHON) -m pytest -n $(WORKERS) $(ARGS)
 
-test-spark: environment ## compare every feature on a real Spark with the embedded engine (needs Java)
-	@NBO_TEST_REQUIRE=spark $(PYTHON) -m pytest tests/integration/test_spark.py $(ARGS)
+test-spark: environment ## compare every feature on real Sparks with the embedded engine, and kill their workers (needs Java)
+	@NBO_TEST_REQUIRE=spark $(PYTHON) -m pytest tests/integration/test_spark.py tests/integration/test_spark_cluster.py $(ARGS)
 
 coverage: environment ## run the test suite and fail under 90 % of lines (htmlcov/index.html shows which)
 	@$(MAKE) --no-print-directory test ARGS='--cov=nbo --cov-report=term:skip-covered --cov-report=html --cov-fail-under=90 $(ARGS)'

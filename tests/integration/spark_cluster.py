@@ -16,7 +16,7 @@ DEPLOY = "org.apache.spark.deploy"
 CONNECT = "org.apache.spark.sql.connect.service.SparkConnectServer"
 EXECUTOR = b"CoarseGrainedExecutorBackend"
 DAEMON = {"SPARK_DAEMON_MEMORY": "256m", "SPARK_MASTER_OPTS": "-Dspark.master.rest.enabled=false"}
-SECONDS = 120
+SECONDS = 300
 """After which a process that does not come up has failed to."""
 
 

@@ -62,11 +62,10 @@ class Builder:
         )
         opened = Store.open(self.store)
         self.as_of = opened.latest.back(45)
-        compiled = compile_features(Workspace.find(folder).feature_sets("churn"))
+        compiled = compile_features(Workspace.find(folder).feature_sets("offers"))
         self.snapshot = features_folder(opened, compiled, self.as_of)
-        self.expected = feature_rows(opened, compiled, self.as_of)
-        words = ["features", "build", "--store", str(self.store), "--as-of", str(self.as_of)]
-        self.command = [sys.executable, "-m", "nbo", *words, "--engine", "spark"]
+        words = ["features", "build", "--store", str(self.store), "--set", "offers"]
+        self.command = [sys.executable, "-m", "nbo", *words, "--as-of", str(self.as_of), "--engine", "spark"]
         self.folder = folder
         self.opened, self.compiled = opened, compiled
 
@@ -78,8 +77,9 @@ class Builder:
         return any(self.snapshot.parent.rglob("rows/_temporary"))
 
     def built_as_expected(self) -> bool:
+        expected = feature_rows(self.opened, self.compiled, self.as_of)
         snapshot = build_features(self.opened, self.compiled, self.as_of)
-        return unequal(self.expected, snapshot.read()) == []
+        return unequal(expected, snapshot.read()) == []
 
 
 def told(stderr: str) -> str:
@@ -147,13 +147,13 @@ def test_a_builder_killed_while_its_workers_compute_leaves_nothing_that_is_read(
 def test_workers_that_are_all_lost_end_the_build_with_one_line(store: Path, tmp_path: Path) -> None:
     with Cluster(tmp_path) as cluster:
         cluster.add_worker()
-        builder = Builder(store, tmp_path, cluster.master, wait_seconds=30)
+        builder = Builder(store, tmp_path, cluster.master, wait_seconds=20)
         process = builder.start()
         until(builder.computing, "workers that write")
         cluster.lose_workers()
         _, err = process.communicate()
     assert process.returncode == 2
-    assert f"Spark at {cluster.master}: no worker for 30 seconds" in told(err)
+    assert f"Spark at {cluster.master}: no worker for 20 seconds" in told(err)
     assert not builder.snapshot.exists()
 
 
