@@ -5,6 +5,8 @@
 - ``scan``: one query that reads every column the features need, as of a date, and next to nothing with it;
 - ``scan_all``: the same over every row of the store;
 - ``ours``: :func:`nbo.features.build.build_features` at each date, as every command runs it;
+- ``spark``: the same on a Spark of this machine;
+- ``empty_spark``: start that Spark, no more;
 - ``plain``: the same features written by hand in SQL, to one Parquet file;
 - ``compare``: exit code 1 unless ``ours`` and ``plain`` are equal.
 """
@@ -21,8 +23,10 @@ from features_sql import plain_sql, visible
 from generated_calls import END_DAY, Size, generate
 
 from nbo.asof import AsOf, day_of
+from nbo.engine import Spark, SparkPlace
 from nbo.features import CompiledFeatures, compile_features
 from nbo.features.build import PART, build_features, features_folder
+from nbo.files import spill_folder
 from nbo.tables.store import Store
 
 TOLERANCE = 1e-12
@@ -55,6 +59,12 @@ def run_role(role: str, store: Store, compiled: CompiledFeatures, dates: list[As
     if role == "ours":
         for when in dates:
             build_features(store, compiled, when)
+    elif role == "spark":
+        for when in dates:
+            build_features(store, compiled, when, spark=SparkPlace())
+    elif role == "empty_spark":
+        with spill_folder(store.root / "features" / "none") as spill, Spark(SparkPlace(), spill):
+            pass
     elif role in ("scan", "scan_all", "plain"):
         with store.connect(spill_folder=store.root.with_name("spill")) as engine:
             if role == "plain":

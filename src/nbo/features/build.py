@@ -160,8 +160,8 @@ def computed(
     if spark is None:
         with store.connect(memory_limit=BATCH_MEMORY, spill_folder=spill) as engine:
             refuse_unknown_networks(engine, compiled)
-            sql = bind(compiled.sql, read_parameters(store, engine, compiled.sql, as_of, None))
-            yield from staged_rows(engine, sql, ROW_GROUP)
+            parameters = read_parameters(store, engine, compiled.sql, as_of, None)
+            yield from staged_rows(engine, compiled.sql, parameters, ROW_GROUP)
         return
     with Spark(spark, spill) as cluster:
         store.show(cluster)

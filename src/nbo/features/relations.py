@@ -20,6 +20,10 @@ one, the sum over the values of the squares of their rows n, and of n ln n; rows
 the most that any one value had more then."""
 TWICE = ("new", "lost", "kept", "before", "fall")
 """Tallies that look twice as far back as their window."""
+MARKED = ("seen", "new", "lost", "kept")
+"""Tallies for which it is enough to know in which buckets a value was seen."""
+MASK_BITS = 62
+"""Of a whole number that holds marks; the sign and one more bit stay free."""
 
 ENTROPY_SCALE = 2**30
 """n ln n is summed in whole steps of 1 / this: sums of floats depend on their order."""
@@ -184,11 +188,17 @@ def tallies_sql(
     used = dict.fromkeys(condition for condition, _, _ in asked)
     conditions = {text: number for text, number in plan.conditions.items() if number in used}
     flags = {number: flag_name(plan.conditions, number) for number in used}
-    kept: dict[str, str] = {}
+    marked = dict.fromkeys(condition for condition, _, tally in asked if tally in MARKED)
+    marks = Marks(len(edges), {condition: flags[condition] for condition in marked})
+    kept = marks.groups
     counted = []
     for (condition, length, tally), number in asked.items():
-        told, needed = tally_sql(tally, condition, edges.index(length), edges, length, flags[condition])
-        kept |= needed
+        last, end = edges.index(length), edges.index(2 * length) if tally in TWICE else 0
+        if tally in MARKED:
+            told = marked_sql(tally, marks, condition, last, end)
+        else:
+            told, needed = rows_tally_sql(tally, condition, last, end, flags[condition])
+            kept |= needed
         counted.append(f"{told} AS d{number}")
     inner = [f"{expression} AS {name}" for name, expression in kept.items()]
     only = f" WHERE {' OR '.join(flags.values())}" if all(flags.values()) else ""
@@ -200,42 +210,78 @@ def tallies_sql(
     )
 
 
-def tally_sql(
-    tally: Tally, condition: int, last: int, edges: tuple[int, ...], length: int, flag: str
-) -> tuple[str, dict[str, str]]:
-    """A tally over groups, and what each group must tell for it: the newest bucket of its value (``b``),
-    the newest one before the window (``o``), its rows within the window (``n``)."""
-    also = f" AND {flag}" if flag else ""
-    newest, older, rows = f"b{condition}", f"o{condition}_{last}", f"n{condition}_{last}"
-    if tally in ("rows", "most", "squares", "logs"):
-        told = {
-            "rows": f"sum({rows})",
-            "most": f"max({rows})",
-            "squares": f"sum({rows} * {rows})",
-            "logs": f"sum(CAST(floor({rows} * ln(greatest({rows}, 1)) * {ENTROPY_SCALE} + 0.5) AS BIGINT))",
-        }[tally]
-        return told, {rows: f"count(*) FILTER (WHERE bucket <= {last}{also})"}
-    seen = {newest: f"min(bucket){f' FILTER (WHERE {flag})' if flag else ''}"}
+class Marks:
+    """In which buckets a value was seen, by condition: bits of one whole number, or of several.
+
+    A group then keeps one number, however many windows and conditions are asked for.
+
+    Parameters
+    ----------
+    buckets : int
+        Of each condition.
+    flags : mapping of int to str
+        The flag column of each condition; empty where every row counts.
+    """
+
+    def __init__(self, buckets: int, flags: Mapping[int, str]) -> None:
+        self.buckets = buckets
+        each = MASK_BITS // buckets
+        self.places = {condition: divmod(place, each) for place, condition in enumerate(flags)}
+        powers = " ".join(f"WHEN {bucket} THEN {1 << bucket}" for bucket in range(buckets - 1))
+        last = f"{1 << (buckets - 1)}"
+        mark = f"CASE bucket {powers} ELSE {last} END" if powers else last
+        self.groups: dict[str, str] = {}
+        for mask in range(-(-len(flags) // each)):
+            here = {c: place for c, (number, place) in self.places.items() if number == mask}
+            factors = [
+                f"CASE WHEN {flags[c]} THEN {1 << place * buckets} ELSE 0 END"
+                if flags[c]
+                else str(1 << place * buckets)
+                for c, place in here.items()
+            ]
+            self.groups[f"m{mask}"] = f"bit_or(CAST({mark} AS BIGINT) * ({' + '.join(factors)}))"
+
+    def seen(self, condition: int, first: int, last: int) -> str:
+        """Whether a group's value was seen in any of these buckets."""
+        mask, place = self.places[condition]
+        bits = ((1 << (last - first + 1)) - 1) << (first + place * self.buckets)
+        return f"(m{mask} & {bits}) <> 0"
+
+
+def marked_sql(tally: Tally, marks: Marks, condition: int, last: int, end: int) -> str:
+    """A tally of the groups by where their value was seen: in the window, which ends with the bucket
+    ``last``, or in as long before it."""
+    now = marks.seen(condition, 0, last)
     if tally == "seen":
-        return f"count(*) FILTER (WHERE {newest} <= {last})", seen
-    end = edges.index(2 * length)
-    if tally in ("before", "fall"):
-        both = f"n{condition}_{end}"
-        told = f"sum({both} - {rows})" if tally == "before" else f"max({both} - 2 * {rows})"
-        return told, {
-            name: f"count(*) FILTER (WHERE bucket <= {place}{also})"
-            for name, place in ((rows, last), (both, end))
-        }
-    now, before = f"coalesce({newest}, {len(edges)}) <= {last}", f"coalesce({older}, {len(edges)}) <= {end}"
+        return f"count(*) FILTER (WHERE {now})"
+    before = marks.seen(condition, last + 1, end)
     asked = {
         "new": f"{now} AND NOT {before}",
         "lost": f"{before} AND NOT {now}",
         "kept": f"{now} AND {before}",
     }
-    return f"count(*) FILTER (WHERE {asked[tally]})", {
-        **seen,
-        older: f"min(bucket) FILTER (WHERE bucket > {last}{also})",
-    }
+    return f"count(*) FILTER (WHERE {asked[tally]})"
+
+
+def rows_tally_sql(
+    tally: Tally, condition: int, last: int, end: int, flag: str
+) -> tuple[str, dict[str, str]]:
+    """A tally of the groups by their rows, and which numbers of rows each group must keep for it."""
+    also = f" AND {flag}" if flag else ""
+
+    def counted(bucket: int) -> dict[str, str]:
+        return {f"n{condition}_{bucket}": f"count(*) FILTER (WHERE bucket <= {bucket}{also})"}
+
+    rows, both = f"n{condition}_{last}", f"n{condition}_{end}"
+    told = {
+        "rows": f"sum({rows})",
+        "most": f"max({rows})",
+        "squares": f"sum({rows} * {rows})",
+        "logs": f"sum(CAST(floor({rows} * ln(greatest({rows}, 1)) * {ENTROPY_SCALE} + 0.5) AS BIGINT))",
+        "before": f"sum({both} - {rows})",
+        "fall": f"max({both} - 2 * {rows})",
+    }[tally]
+    return told, counted(last) | counted(end) if tally in TWICE else counted(last)
 
 
 def state_sql(table: Table, plan: TablePlan) -> str:

@@ -13,16 +13,16 @@ from nbo.workspace import Workspace
 
 
 @pytest.mark.parametrize("name", ["churn", "next_product"])
-@pytest.mark.parametrize("accounts_at_once", [1, 4, 1_000])
+@pytest.mark.parametrize(("accounts_at_once", "accounts_a_slice"), [(1, 1_000), (4, 3), (1_000, 1)])
 def test_stages_give_the_rows_of_the_whole_text(
-    random_store: Callable[[int], Store], name: str, accounts_at_once: int
+    random_store: Callable[[int], Store], name: str, accounts_at_once: int, accounts_a_slice: int
 ) -> None:
     compiled = compile_features(Workspace.find().feature_sets(name))
     store = random_store(accounts_at_once)
     with store.connect() as engine:
-        sql = bind(compiled.sql, read_parameters(store, engine, compiled.sql, store.latest, None))
-        expected = engine.query(sql)
-        found = list(staged_rows(engine, sql, accounts_at_once))
+        parameters = read_parameters(store, engine, compiled.sql, store.latest, None)
+        expected = engine.query(bind(compiled.sql, parameters))
+        found = list(staged_rows(engine, compiled.sql, parameters, accounts_at_once, accounts_a_slice))
     assert expected.num_rows > 5
     assert pa.concat_tables(found).equals(expected)
     assert [table.num_rows for table in found[:-1]] == [accounts_at_once] * (len(found) - 1)
