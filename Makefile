@@ -13,7 +13,7 @@ ARGS ?=
 # Test processes; 0 = none beside this one.
 WORKERS ?= auto
 
-.PHONY: help demo test test-spark check lint types contracts coverage bench-features bench-features-over-time bench-featuretools bench-families bench-recommendations bench-online bench-next-product bench-real bench-real-ablation bench-world bench-publish mutants lock clean environment
+.PHONY: help demo test test-spark check lint types contracts coverage bench-features bench-features-over-time bench-featuretools bench-families bench-scale bench-recommendations bench-online bench-next-product bench-real bench-real-ablation bench-world bench-publish mutants lock clean environment
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS="	" read -r name text; do printf '  %-24s %s\n' "$$name" "$$text"; done
@@ -61,6 +61,9 @@ bench-featuretools: environment ## the same features by Featuretools and SQL: ti
 
 bench-families: environment ## what each family of features is worth on the simulated operator (writes runs/bench)
 	@$(PYTHON) benchmarks/families.py $(ARGS)
+
+bench-scale: environment ## size an operator of 30 million lines from rates measured here (needs Java; writes runs/bench)
+	@$(PYTHON) benchmarks/scale.py $(ARGS)
 
 bench-recommendations: environment ## time recommending for a million accounts (writes runs/bench)
 	@$(PYTHON) benchmarks/recommendations.py $(ARGS)

@@ -63,7 +63,7 @@ def run_role(role: str, store: Store, compiled: CompiledFeatures, dates: list[As
         for when in dates:
             build_features(store, compiled, when, spark=SparkPlace())
     elif role == "empty_spark":
-        with spill_folder(store.root / "features" / "none") as spill, Spark(SparkPlace(), spill):
+        with spill_folder(store.root) as spill, Spark(SparkPlace(), spill):
             pass
     elif role in ("scan", "scan_all", "plain"):
         with store.connect(spill_folder=store.root.with_name("spill")) as engine:

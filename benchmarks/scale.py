@@ -25,7 +25,7 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True)
 class Rates:
-    """Measured: core-seconds for a million rows, and bytes of a row in the store and in the file it came by."""
+    """Measured: core-seconds for a million rows; bytes of a row in the store and in the file it came by."""
 
     check: float
     scan: float
@@ -95,7 +95,7 @@ def report(rates: Rates, arguments: argparse.Namespace) -> str:
         f"| 57 features, embedded engine | {rates.embedded:.2f} |",
         f"| 57 features, Spark on this machine | {rates.spark:.2f} |",
         "",
-        f"A call takes {rates.raw:.0f} bytes in the operator's Parquet file and {rates.stored:.0f} in the store.",
+        f"A call takes {rates.raw:.0f} bytes in the operator's Parquet file, {rates.stored:.0f} in the store.",
         "",
         f"Multiplied up, assuming {arguments.lines:,} lines with {arguments.daily_calls:g} calls a day, "
         f"{arguments.hours:g} hours a night and {arguments.price:.2f} USD for a core-hour:",

@@ -12,6 +12,7 @@ from features.segments import SEGMENTS
 from features.shape import SHAPE
 from features.tickets import TICKETS
 from features.usage import USAGE
+from features.wallet import WALLET
 
 SETS = {
     "churn": [
@@ -27,6 +28,7 @@ SETS = {
         CONTACTS,
         LINES,
         SEGMENTS,
+        WALLET,
     ],
     # For marketing: no settlement.
     "next_product": [

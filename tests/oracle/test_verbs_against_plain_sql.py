@@ -63,6 +63,18 @@ AT = (
     "(b.valid_day > a.valid_day OR (b.valid_day = a.valid_day AND b.known_day > a.known_day))))"
 )
 
+WALLETS = (
+    "(SELECT account_id, coalesce(r, 0.0) AS r, c, nullif(m, 0) AS m, coalesce(b, 0.0) AS b FROM (SELECT DISTINCT "
+    "account_id FROM lines) LEFT JOIN (SELECT account_id, sum(duration_seconds) FILTER (WHERE destination <> 'local') "
+    "+ 0.0 AS r, sum(charge_amount) FILTER (WHERE destination = 'local') + 0.0 AS c, sum(duration_seconds) FILTER "
+    "(WHERE destination = 'local') AS m FROM calls WHERE S AND event_day >= T - 90 AND direction = 'out' GROUP BY 1) "
+    "USING (account_id) LEFT JOIN (SELECT account_id, sum(bill_amount) + 0.0 AS b FROM bills WHERE S AND "
+    "event_day >= T - 90 GROUP BY 1) USING (account_id))"
+)
+"""Of each account over 90 days: seconds far away, charge and seconds of local calls, bills."""
+ELSEWHERE = "CASE WHEN r > 0 THEN r * c / m ELSE 0.0 END"
+far, near = out.where(destination=["national", "hkmt", "international"]), out.where(destination="local")
+
 
 @dataclass(frozen=True)
 class Case:
@@ -200,6 +212,23 @@ CASES: Sequence[Case] = [
         "valid_day DESC, known_day DESC) AS r FROM access_codes WHERE L) c WHERE r = 1 AND state = 'active' AND "
         "network_id = 'unicom')) GROUP BY 1",
         0,
+    ),
+    Case(
+        far.sum("minutes", over=days(90)).priced_like(near),
+        "calls_out_national_hkmt_international_minutes_sum_90d_priced_like_out_local",
+        f"SELECT account_id, {ELSEWHERE} FROM {WALLETS}",
+        0.0,
+    ),
+    Case(
+        bills.sum("bill_amount", over=days(90)).wallet(far, like=near),
+        "bills_bill_amount_sum_90d_wallet_calls_out_national_hkmt_international",
+        f"SELECT account_id, b + {ELSEWHERE} FROM {WALLETS}",
+        0.0,
+    ),
+    Case(
+        bills.sum("bill_amount", over=days(90)).wallet_share(far, like=near),
+        "bills_bill_amount_sum_90d_wallet_share_calls_out_national_hkmt_international",
+        f"SELECT account_id, b / (b + {ELSEWHERE}) FROM {WALLETS} WHERE b + {ELSEWHERE} > 0",
     ),
     Case(
         out.days_since("last", over=days(90)),

@@ -13,7 +13,10 @@ WEEK = 7
 LEAST_WEEKS = 4
 """Weeks that a verb which looks at the course of weeks needs at least."""
 
-TIMED = ("event_day", "event_second", "duration_seconds")
+CHARGE, SECONDS = "charge_amount", "duration_seconds"
+"""Columns that together tell a price."""
+
+TIMED = ("event_day", "event_second", SECONDS)
 """Columns that tell from when to when a row goes on; a table without them has no peaks."""
 
 
@@ -61,6 +64,8 @@ class Feature:
         The verb whose result it is made of.
     other : Leaf or None
         What it is compared with.
+    like : Leaf or None
+        Rows whose charge and length tell the price of others.
     by : Bands, Parts or None
         The bands a number is put into, or the values of a column that a total is made up of.
     context : bool
@@ -71,5 +76,6 @@ class Feature:
     leaf: Leaf
     inner: str | None = None
     other: Leaf | None = None
+    like: Leaf | None = None
     by: Bands | Parts | None = None
     context: bool = False

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from nbo.asof import Window
 from nbo.errors import UsageError
-from nbo.features.declared import LEAST_WEEKS, TIMED, WEEK, Feature
+from nbo.features.declared import CHARGE, LEAST_WEEKS, SECONDS, TIMED, WEEK, Feature
 from nbo.tables.catalog import contract
 from nbo.tables.contract import SUMMABLE_KINDS, Table
 
@@ -63,6 +63,28 @@ def only_totals(verb: str, features: Iterable[Feature]) -> None:
     for feature in features:
         if feature.verb not in ("count", "sum") or feature.leaf.window_days is None:
             raise UsageError(f"{verb}: expected a count or sum over a window, got {feature.verb}")
+
+
+def only_priced(verb: str, table: Table) -> None:
+    """Rows that have a length and a charge, so that a second has a price."""
+    if not {CHARGE, SECONDS} <= set(table.column_names):
+        raise UsageError(f"{verb}: expected rows with {SECONDS} and {CHARGE}, got {table.name}")
+
+
+def only_lengths(verb: str, features: Iterable[Feature]) -> None:
+    """A verb that prices how long something lasted."""
+    for feature in features:
+        column = feature.leaf.column
+        if feature.verb != "sum" or column is None or feature.leaf.table.column(column).name != SECONDS:
+            raise UsageError(f"{verb}: expected a sum of minutes over a window, got {feature.verb}")
+
+
+def only_sums_of_money(verb: str, features: Iterable[Feature]) -> None:
+    """A verb that adds money to money."""
+    for feature in features:
+        column = feature.leaf.column
+        if feature.verb != "sum" or column is None or feature.leaf.table.column(column).kind != "money":
+            raise UsageError(f"{verb}: expected a sum of money over a window, got {feature.verb}")
 
 
 def only_whole_weeks(verb: str, features: Iterable[Feature]) -> None:

@@ -23,14 +23,17 @@ from nbo.asof import Window
 from nbo.errors import UsageError
 from nbo.features.codes import Bands, Parts
 from nbo.features.conditions import Condition, condition
-from nbo.features.declared import Feature, Leaf, Which
+from nbo.features.declared import CHARGE, SECONDS, Feature, Leaf, Which
 from nbo.features.refusals import (
     learnable,
     named,
     only_counts_at,
     only_distinct,
+    only_lengths,
     only_numbers,
     only_peaks,
+    only_priced,
+    only_sums_of_money,
     only_totals,
     only_whole_weeks,
     refuse_untimed,
@@ -65,6 +68,21 @@ class Declared:
     def share_beside(self, source: "Source") -> "Declared":
         """Each total as a share of itself and the same total over ``source``'s rows, which are others."""
         return self._of_totals("share_beside", source)
+
+    def priced_like(self, source: "Source") -> "Declared":
+        """Each total of minutes at what a minute of ``source``'s rows cost the account, in minor units."""
+        only_lengths("priced_like", self.features)
+        made = self._of_totals("priced_like", source)
+        only_priced("priced_like", source.table)
+        return made
+
+    def wallet(self, rivals: "Source", *, like: "Source") -> "Declared":
+        """Each total of money and what ``rivals``' rows are worth at the price of ``like``'s."""
+        return self._of_money("wallet", rivals, like)
+
+    def wallet_share(self, rivals: "Source", *, like: "Source") -> "Declared":
+        """Each total of money as a share of what :meth:`wallet` tells, 0 to 1."""
+        return self._of_money("wallet_share", rivals, like)
 
     def trend_against(self, source: "Source") -> "Declared":
         """Each trend less the trend of the same total over ``source``'s rows, from -2 to 2."""
@@ -151,6 +169,27 @@ class Declared:
     def _by(self, verb: str, column: str, values: list[str] | None) -> "Declared":
         made = self._of_totals(verb).features
         return Declared(tuple(replace(f, by=Parts.of(f.leaf.table, column, values)) for f in made))
+
+    def _of_money(self, verb: str, rivals: "Source", like: "Source") -> "Declared":
+        only_sums_of_money(verb, self.features)
+        for source in (rivals, like):
+            if not isinstance(source, Source):
+                raise UsageError(
+                    f"{verb}: expected rows such as calls.where(direction='out'), got {told(source)}"
+                )
+            only_priced(verb, source.table)
+        return Declared(
+            tuple(
+                Feature(
+                    verb,
+                    f.leaf,
+                    inner=f.verb,
+                    other=Leaf(rivals.table.name, rivals.conditions, SECONDS, f.leaf.window_days),
+                    like=Leaf(like.table.name, like.conditions, CHARGE, f.leaf.window_days),
+                )
+                for f in self.features
+            )
+        )
 
     def _turnover(self, verb: str) -> "Declared":
         only_distinct(verb, self.features)

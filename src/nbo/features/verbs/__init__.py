@@ -27,6 +27,7 @@ from nbo.features.verbs import (
     new,
     peak,
     per,
+    priced_like,
     share,
     share_beside,
     slope,
@@ -37,6 +38,8 @@ from nbo.features.verbs import (
     top_share,
     trend,
     trend_against,
+    wallet,
+    wallet_share,
     year_on_year,
     zero_streak,
 )
@@ -65,6 +68,7 @@ VERBS: Mapping[str, Callable[[Feature, Plan], Meaning]] = MappingProxyType(
         "new": new.meaning,
         "peak": peak.meaning,
         "per": per.meaning,
+        "priced_like": priced_like.meaning,
         "share": share.meaning,
         "share_beside": share_beside.meaning,
         "slope": slope.meaning,
@@ -75,6 +79,8 @@ VERBS: Mapping[str, Callable[[Feature, Plan], Meaning]] = MappingProxyType(
         "top_share": top_share.meaning,
         "trend": trend.meaning,
         "trend_against": trend_against.meaning,
+        "wallet": wallet.meaning,
+        "wallet_share": wallet_share.meaning,
         "year_on_year": year_on_year.meaning,
         "zero_streak": zero_streak.meaning,
     }

@@ -161,7 +161,7 @@ def leaf_columns(leaf: Leaf) -> tuple[str, ...]:
 
 def feature_columns(feature: Feature) -> tuple[str, ...]:
     """``table.column`` of everything a feature reads."""
-    other = leaf_columns(feature.other) if feature.other else ()
+    other = [name for leaf in (feature.other, feature.like) if leaf for name in leaf_columns(leaf)]
     timed = [f"{feature.leaf.source}.{c}" for c in TIMED if "peak" in (feature.verb, feature.inner)]
     by = (f"{feature.leaf.source}.{feature.by.column}",) if isinstance(feature.by, Parts) else ()
     return tuple(dict.fromkeys([*leaf_columns(feature.leaf), *other, *by, *timed]))
