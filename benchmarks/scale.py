@@ -95,7 +95,7 @@ def report(rates: Rates, arguments: argparse.Namespace) -> str:
         f"| 57 features, embedded engine | {rates.embedded:.2f} |",
         f"| 57 features, Spark on this machine | {rates.spark:.2f} |",
         "",
-        f"A call takes {rates.raw:.0f} bytes in the operator's Parquet file, {rates.stored:.0f} in the store.",
+        f"A call takes {rates.raw:.0f} bytes in the file it came by and {rates.stored:.0f} in the store.",
         "",
         f"Multiplied up, assuming {arguments.lines:,} lines with {arguments.daily_calls:g} calls a day, "
         f"{arguments.hours:g} hours a night and {arguments.price:.2f} USD for a core-hour:",
@@ -112,7 +112,7 @@ def report(rates: Rates, arguments: argparse.Namespace) -> str:
         stored = rates.stored * rows / gib
         night, money = hours / arguments.hours, hours * arguments.price
         lines.append(
-            f"| {words} | {rows:,.0f} | {stored:,.0f} | {hours:,.1f} | {night:,.0f} | {money:,.2f} |"
+            f"| {words} | {rows:,.0f} | {stored:,.0f} | {hours:,.1f} | {night:,.1f} | {money:,.2f} |"
         )
     return "\n".join(lines) + "\n"
 
