@@ -45,7 +45,7 @@ def test_a_feature_that_leaks_fails_the_audit(
             compiled, sql=compiled.sql.replace("event_day < $as_of AND known_day <= $as_of", "TRUE")
         )
 
-    monkeypatch.setattr("nbo.cli.data.compile_features", leaky)
+    monkeypatch.setattr("nbo.cli.features.compile_features", leaky)
     words = ("features", "audit", "--store", store, "--as-of", "2024-10-01", "--accounts", "30")
     ended = nbo(*words, cwd=ROOT)
     assert ended.code == 1

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import typer
 
-from nbo.cli import auditing, data, learning, lineage, looking, outcomes, recommending, using
+from nbo.cli import auditing, data, features, learning, lineage, looking, outcomes, recommending, using
 from nbo.cli.answers import failure
 from nbo.errors import NboError
 
@@ -27,8 +27,9 @@ app = typer.Typer(
     help="Who is leaving or leaking, why, and what it is worth to keep them.",
 )
 data.add_to(app)
-auditing.add_to(data.features)
-lineage.add_to(data.features)
+features.add_to(app)
+auditing.add_to(features.features)
+lineage.add_to(features.features)
 learning.add_to(app)
 using.add_to(app)
 recommending.add_to(app)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from nbo.cli.answers import AsOfText, Json, StoreDir, WorkspaceDir, answer, progress, table_lines
-from nbo.cli.data import Purpose, SetName, compiled_set
+from nbo.cli.features import Purpose, SetName, compiled_set
 from nbo.errors import UsageError
 from nbo.tables.store import Store
 from nbo.workspace import Workspace
