@@ -2,7 +2,7 @@
 
 - ``export RAW CALLS ACCOUNTS DAYS``: the invented calls as an operator's files, one for each day of arrival;
 - ``start``: import what a check does, no more;
-- ``scan FILE``: one query that reads every column of a file;
+- ``scan FILE TIMES``: one query that reads every column of a file, so many times;
 - ``check RAW STORE``: :func:`nbo.tables.check_tables`, as ``nbo check`` runs it.
 """
 
@@ -61,7 +61,10 @@ def main(arguments: list[str]) -> int:
         with Embedded() as engine:
             path = literal(rest[0])
             names = pq.read_schema(rest[0]).names
-            engine.query(f"SELECT {', '.join(f'max({name})' for name in names)} FROM read_parquet({path})")
+            for _ in range(int(rest[1])):
+                engine.query(
+                    f"SELECT {', '.join(f'max({name})' for name in names)} FROM read_parquet({path})"
+                )
     elif role == "check":
         raw, store = map(Path, rest)
         report = check_tables(raw, store, load_mapping(None, raw), key=KEY, progress=print)
