@@ -30,6 +30,7 @@ RIVALS = FeatureSet(
         through_codes.days_since("first", over=days(90)),
         with_rivals.distinct("network_id", over=days(90)),
         through_codes.sum("minutes", over=days(30, 90)).share_beside(own_far),
+        own_far.sum("charge_amount", over=days(30, 90)).price_gap("rival"),
         through_codes.distinct("counterparty_id", over=days(30)),
         from_sales_lines.count(over=days(30, 90)),
         from_sales_lines.days_since("last", over=days(90)),

@@ -73,6 +73,22 @@ WALLETS = (
 )
 """Of each account over 90 days: seconds far away, charge and seconds of local calls, bills."""
 ELSEWHERE = "CASE WHEN r > 0 THEN r * c / m ELSE 0.0 END"
+NEWEST_TARIFFS = (
+    "(SELECT * FROM tariffs a WHERE L AND NOT EXISTS (SELECT 1 FROM tariffs b WHERE b.network_id = a.network_id AND "
+    "b.destination = a.destination AND b.valid_day < T AND b.known_day <= T AND (b.valid_day > a.valid_day OR "
+    "(b.valid_day = a.valid_day AND b.known_day > a.known_day))))"
+)
+
+
+def rated(prices: str) -> str:
+    """What outgoing calls of 90 days would save at these prices by destination."""
+    return (
+        "SELECT account_id, 1 - sum(ceil(duration_seconds / 60.0) * price) / sum(charge_amount) FROM calls JOIN "
+        f"({prices}) USING (destination) WHERE S AND event_day >= T - 90 AND direction = 'out' GROUP BY 1 "
+        "HAVING sum(charge_amount) > 0"
+    )
+
+
 far, near = out.where(destination=["national", "hkmt", "international"]), out.where(destination="local")
 
 
@@ -229,6 +245,23 @@ CASES: Sequence[Case] = [
         bills.sum("bill_amount", over=days(90)).wallet_share(far, like=near),
         "bills_bill_amount_sum_90d_wallet_share_calls_out_national_hkmt_international",
         f"SELECT account_id, b / (b + {ELSEWHERE}) FROM {WALLETS} WHERE b + {ELSEWHERE} > 0",
+    ),
+    Case(
+        out.sum("charge_amount", over=days(90)).price_gap("unicom"),
+        "calls_out_charge_amount_sum_90d_price_gap_unicom",
+        rated(
+            f"SELECT destination, minute_amount AS price FROM {NEWEST_TARIFFS} WHERE network_id = 'unicom' AND "
+            "minute_amount IS NOT NULL"
+        ),
+    ),
+    Case(
+        out.sum("charge_amount", over=days(90)).price_gap("rival"),
+        "calls_out_charge_amount_sum_90d_price_gap_rival",
+        rated(
+            f"SELECT destination, min(minute_amount) AS price FROM {NEWEST_TARIFFS} JOIN (SELECT network_id FROM "
+            "networks WHERE kind = 'rival' AND known_day <= T) USING (network_id) WHERE minute_amount IS NOT NULL "
+            "GROUP BY 1"
+        ),
     ),
     Case(
         out.days_since("last", over=days(90)),

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from nbo.engine import portable
 from nbo.errors import UsageError
-from nbo.features.codes import Bands
+from nbo.features.codes import Parts
 from nbo.features.compiled import CompiledFeature, CompiledFeatures
 from nbo.features.context import context_of
 from nbo.features.declared import Feature
@@ -153,9 +153,9 @@ def refuse_collisions(features: Sequence[CompiledFeature]) -> None:
 
 
 def by_name(feature: Feature) -> str:
-    """The name of the bands, or of the column that a total is split by."""
+    """The name of the bands or the network, or of the column that a total is split by."""
     by = feature.by
-    return "" if by is None else by.name if isinstance(by, Bands) else by.column
+    return "" if by is None else by.column if isinstance(by, Parts) else by.name
 
 
 def find_feature(compiled: CompiledFeatures, name: str) -> CompiledFeature:

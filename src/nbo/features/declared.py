@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from nbo.features.codes import Bands, Parts
+from nbo.features.codes import Bands, Parts, Rates
 from nbo.features.conditions import Condition
 from nbo.tables.catalog import contract
 from nbo.tables.contract import Table
@@ -13,8 +13,8 @@ WEEK = 7
 LEAST_WEEKS = 4
 """Weeks that a verb which looks at the course of weeks needs at least."""
 
-CHARGE, SECONDS = "charge_amount", "duration_seconds"
-"""Columns that together tell a price."""
+CHARGE, SECONDS, DESTINATION = "charge_amount", "duration_seconds", "destination"
+"""Columns that together tell a price, and of what."""
 
 TIMED = ("event_day", "event_second", SECONDS)
 """Columns that tell from when to when a row goes on; a table without them has no peaks."""
@@ -66,8 +66,8 @@ class Feature:
         What it is compared with.
     like : Leaf or None
         Rows whose charge and length tell the price of others.
-    by : Bands, Parts or None
-        The bands a number is put into, or the values of a column that a total is made up of.
+    by : Bands, Parts, Rates or None
+        The bands a number is put into, the values of a column that a total is made up of, or prices.
     context : bool
         Whether a channel may know its value better at the time of a call.
     """
@@ -77,5 +77,5 @@ class Feature:
     inner: str | None = None
     other: Leaf | None = None
     like: Leaf | None = None
-    by: Bands | Parts | None = None
+    by: Bands | Parts | Rates | None = None
     context: bool = False

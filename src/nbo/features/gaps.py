@@ -7,12 +7,14 @@ from nbo.asof import AsOf
 from nbo.engine import Engine
 from nbo.errors import DataError
 from nbo.features.compiled import CompiledFeatures
+from nbo.features.parameters import NETWORK_KINDS
 from nbo.features.stages import parted
 from nbo.tables.store import Store
 
 COVERED = re.compile(r"\$first_([a-z_]+) (<=?) \$as_of(?: - ([0-9]+))?")
 SHOWN_NETWORKS = 12
 NAMED_NETWORK = re.compile(r"\bnetwork_id = '([^']+)'")
+NAMED_RATE = re.compile(r"\$rate_(\w+)_[a-z]+")
 
 
 def missing_features(store: Store, compiled: CompiledFeatures) -> dict[str, str]:
@@ -60,7 +62,8 @@ def refuse_unknown_networks(engine: Engine, compiled: CompiledFeatures) -> None:
     DataError
         With the networks there are; a class such as ``rival`` is none.
     """
-    named = dict.fromkeys(NAMED_NETWORK.findall(compiled.sql))
+    rated = [name for name in NAMED_RATE.findall(compiled.sql) if name not in NETWORK_KINDS]
+    named = dict.fromkeys([*NAMED_NETWORK.findall(compiled.sql), *rated])
     if not named:
         return
     rows = engine.query("SELECT DISTINCT network_id FROM networks ORDER BY 1")
@@ -69,7 +72,7 @@ def refuse_unknown_networks(engine: Engine, compiled: CompiledFeatures) -> None:
         if network not in known:
             raise DataError(
                 "networks.network_id",
-                f"{network!r}, which features name by counterparty=, among the networks",
+                f"{network!r}, which features name, among the networks",
                 ", ".join(known[:SHOWN_NETWORKS]) or "no network at all",
                 examples=naming(compiled.names, network),
                 next_step="Correct the declaration, or bring the row of networks",

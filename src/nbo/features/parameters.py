@@ -10,7 +10,11 @@ from collections.abc import Mapping, Sequence
 from nbo.asof import AsOf, visible_sql
 from nbo.engine import Engine, literal
 from nbo.features.relations import places_sql
+from nbo.tables.catalog import contract
 from nbo.tables.store import Store
+
+PARAMETER = re.compile(r"\$(\w+)")
+NETWORK_KINDS = tuple(contract("networks").column("kind").codes)
 
 NEWEST_CODES = f"""
 SELECT codes.access_code, codes.network_id, codes.use, networks.kind FROM (
@@ -18,6 +22,13 @@ SELECT codes.access_code, codes.network_id, codes.use, networks.kind FROM (
   FROM access_codes WHERE {visible_sql("valid_day")}) AS codes
 JOIN networks ON networks.network_id = codes.network_id AND networks.known_day <= $as_of
 WHERE newest = 1 AND state = 'active' ORDER BY 1"""
+NEWEST_TARIFFS = f"""
+SELECT tariffs.network_id, tariffs.destination, tariffs.minute_amount, networks.kind FROM (
+  SELECT *, row_number() OVER (
+    PARTITION BY network_id, destination ORDER BY valid_day DESC, known_day DESC) AS newest
+  FROM tariffs WHERE {visible_sql("valid_day")}) AS tariffs
+LEFT JOIN networks ON networks.network_id = tariffs.network_id AND networks.known_day <= $as_of
+WHERE newest = 1 AND minute_amount IS NOT NULL ORDER BY 1, 2"""
 VISIBLE_NETWORKS = "SELECT network_id, kind FROM networks WHERE known_day <= $as_of ORDER BY 1"
 
 
@@ -29,7 +40,7 @@ def bind(sql: str, parameters: Mapping[str, str]) -> str:
     >>> bind("event_day < $as_of", {"as_of": "20000"})
     'event_day < 20000'
     """
-    return re.sub(r"\$([a-z_0-9]+)", lambda match: parameters.get(match[1], match[0]), sql)
+    return re.sub(PARAMETER, lambda match: parameters.get(match[1], match[0]), sql)
 
 
 def read_parameters(
@@ -43,13 +54,16 @@ def read_parameters(
         Only these accounts; None = all.
     """
     found: dict[str, str] = {"as_of": str(as_of.day), "accounts": accounts_sql(accounts)}
-    wanted = set(re.findall(r"\$([a-z_0-9]+)", sql)) - set(found)
+    wanted = set(re.findall(PARAMETER, sql)) - set(found)
     for name in wanted:
         if name.startswith("first_"):
             first = store.first_day(name.removeprefix("first_"), as_of)
             found[name] = "CAST(NULL AS INTEGER)" if first is None else str(first)
         elif name.startswith("neighbours_"):
             found[name] = neighbours_sql(engine, name.removeprefix("neighbours_"), as_of, accounts)
+    rates = {name for name in wanted if name.startswith("rate_")}
+    if rates:
+        found.update(rate_values(engine, rates, as_of))
     lists = {name for name in wanted if name.startswith(("codes_", "networks_"))}
     if lists:
         found.update(code_lists(engine, lists, as_of))
@@ -91,6 +105,22 @@ def code_lists(engine: Engine, names: set[str], as_of: AsOf) -> dict[str, str]:
             of = [row for row in codes if row["kind"] == kind and use in ("", row["use"])]
             lists[name] = sql_list([row["access_code"] for row in of])
     return lists
+
+
+def rate_values(engine: Engine, names: set[str], as_of: AsOf) -> dict[str, str]:
+    """The price of a minute by network, or the lowest of a class of networks, and destination."""
+    rows = engine.query(bind(NEWEST_TARIFFS, {"as_of": str(as_of.day)})).to_pylist()
+    found = {}
+    for name in names:
+        network, _, destination = name.removeprefix("rate_").rpartition("_")
+        prices = [
+            row["minute_amount"]
+            for row in rows
+            if row["destination"] == destination
+            and network == (row["kind"] if network in NETWORK_KINDS else row["network_id"])
+        ]
+        found[name] = str(min(prices)) if prices else "CAST(NULL AS BIGINT)"
+    return found
 
 
 def sql_list(values: list[str]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from nbo.asof import Window
 from nbo.errors import UsageError
-from nbo.features.declared import CHARGE, LEAST_WEEKS, SECONDS, TIMED, WEEK, Feature
+from nbo.features.declared import CHARGE, DESTINATION, LEAST_WEEKS, SECONDS, TIMED, WEEK, Feature
 from nbo.tables.catalog import contract
 from nbo.tables.contract import SUMMABLE_KINDS, Table
 
@@ -69,6 +69,16 @@ def only_priced(verb: str, table: Table) -> None:
     """Rows that have a length and a charge, so that a second has a price."""
     if not {CHARGE, SECONDS} <= set(table.column_names):
         raise UsageError(f"{verb}: expected rows with {SECONDS} and {CHARGE}, got {table.name}")
+
+
+def only_charges(verb: str, features: Iterable[Feature]) -> None:
+    """A verb that rates anew what was charged, by destination."""
+    for feature in features:
+        leaf = feature.leaf
+        if feature.verb != "sum" or leaf.column != CHARGE or leaf.window_days is None:
+            raise UsageError(f"{verb}: expected a sum of {CHARGE} over a window, got {feature.verb}")
+        if not {SECONDS, DESTINATION} <= set(leaf.table.column_names):
+            raise UsageError(f"{verb}: expected rows with {SECONDS} and {DESTINATION}, got {leaf.source}")
 
 
 def only_lengths(verb: str, features: Iterable[Feature]) -> None:

@@ -10,9 +10,9 @@ from nbo.features.conditions import condition_sql
 from nbo.features.declared import Leaf
 from nbo.tables.contract import Column, Table
 
-Aggregate = Literal["count", "present", "sum", "max", "min", "distinct"]
+Aggregate = Literal["count", "present", "sum", "begun", "max", "min", "distinct"]
 """count: rows; present: rows that have the column; sum, max, min, distinct: of the column, the last only
-of a state."""
+of a state; begun: sum of a time in whole minutes begun, in seconds."""
 Tally = Literal["seen", "new", "lost", "kept", "rows", "most", "squares", "logs", "before", "fall"]
 """What is told of a column's values in a window: how many were seen; how many of them were not seen in as
 long before, and the other way round, and in both; rows that have a value, rows of the most frequent
@@ -28,7 +28,7 @@ MASK_BITS = 62
 ENTROPY_SCALE = 2**30
 """n ln n is summed in whole steps of 1 / this: sums of floats depend on their order."""
 
-ROLL_UP = {"count": "sum", "present": "sum", "sum": "sum", "max": "max", "min": "min"}
+ROLL_UP = {"count": "sum", "present": "sum", "sum": "sum", "begun": "sum", "max": "max", "min": "min"}
 ACCOUNTS = "$accounts"
 NEIGHBOURS = "$neighbours_"
 """Before the name of a place: the accounts asked for and all that share a place with them."""
@@ -110,7 +110,12 @@ def guarded_condition(table: Table, text: str) -> str:
 
 
 def aggregate_sql(aggregate: Aggregate, column: str | None, flag: str) -> str:
-    written = {"count": "count(*)", "present": f"count({column})", "distinct": f"count(DISTINCT {column})"}
+    written = {
+        "count": "count(*)",
+        "present": f"count({column})",
+        "begun": f"sum({column} + 59 - ({column} + 59) % 60)",
+        "distinct": f"count(DISTINCT {column})",
+    }
     inner = written.get(aggregate, f"{aggregate}({column})")
     return f"{inner} FILTER (WHERE {flag})" if flag else inner
 

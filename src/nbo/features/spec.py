@@ -21,12 +21,13 @@ from dataclasses import dataclass, replace
 
 from nbo.asof import Window
 from nbo.errors import UsageError
-from nbo.features.codes import Bands, Parts
-from nbo.features.conditions import Condition, condition
-from nbo.features.declared import CHARGE, SECONDS, Feature, Leaf, Which
+from nbo.features.codes import Bands, Parts, Rates
+from nbo.features.conditions import BY_CODE, Condition, check_counterparty, condition
+from nbo.features.declared import CHARGE, DESTINATION, SECONDS, Feature, Leaf, Which
 from nbo.features.refusals import (
     learnable,
     named,
+    only_charges,
     only_counts_at,
     only_distinct,
     only_lengths,
@@ -83,6 +84,16 @@ class Declared:
     def wallet_share(self, rivals: "Source", *, like: "Source") -> "Declared":
         """Each total of money as a share of what :meth:`wallet` tells, 0 to 1."""
         return self._of_money("wallet_share", rivals, like)
+
+    def price_gap(self, network: str) -> "Declared":
+        """The part of each charge that the same calls would save by the tariffs of ``network``, up to 1.
+
+        ``network`` is the id of one, or ``"rival"``: the lowest of all rivals for each destination.
+        """
+        only_charges("price_gap", self.features)
+        return Declared(
+            tuple(Feature("price_gap", f.leaf, inner=f.verb, by=rates_of(network, f.leaf)) for f in self)
+        )
 
     def trend_against(self, source: "Source") -> "Declared":
         """Each trend less the trend of the same total over ``source``'s rows, from -2 to 2."""
@@ -217,6 +228,16 @@ def derived(verb: str, feature: Feature, source: "Source | None") -> Feature:
         source.table.column(leaf.column)
     other = replace(leaf, source=source.table.name, conditions=source.conditions)
     return Feature(verb, leaf, inner=feature.verb, other=other)
+
+
+def rates_of(network: str, leaf: Leaf) -> Rates:
+    """The prices of a network for the destinations that a leaf's rows can have."""
+    check_counterparty(leaf.table, (network,))
+    if network.endswith(BY_CODE):
+        raise UsageError(f"price_gap: expected own, rival, other or a network id, got {network!r}")
+    named = [set(c.values) for c in leaf.conditions if c.column == DESTINATION]
+    codes = leaf.table.column(DESTINATION).codes
+    return Rates(network, tuple(code for code in codes if all(code in values for values in named)))
 
 
 @dataclass(frozen=True)

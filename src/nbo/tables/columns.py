@@ -29,6 +29,12 @@ NETWORK = Column(
 ACCESS_CODE = Column("access_code", "key", Words("access code dialled", "接入码"), nullable=True)
 PRODUCT = Column("product_id", "key", Words("product", "产品"), nullable=True, references="products")
 
+DESTINATIONS = {
+    "local": Words("local", "本地"),
+    "national": Words("national", "国内长途"),
+    "hkmt": Words("Hong Kong, Macau and Taiwan", "港澳台"),
+    "international": Words("international", "国际"),
+}
 DIRECTIONS = {"out": Words("outgoing", "主叫"), "in": Words("incoming", "被叫")}
 CHANNELS = {
     "account_manager": Words("account manager", "客户经理"),

@@ -7,6 +7,7 @@ query as of an earlier date cannot see it.
 from nbo.tables.columns import (
     ACCOUNT,
     CHANNELS,
+    DESTINATIONS,
     FAMILIES,
     KNOWN_DAY,
     LOG_TIME,
@@ -189,6 +190,21 @@ ACCESS_CODES = Table(
     ),
 )
 
+TARIFFS = Table(
+    "tariffs",
+    "log",
+    Words("tariffs", "资费"),
+    provenance=Words("tariffs that networks publish", "各网公布的资费"),
+    key=("network_id", "destination"),
+    columns=(
+        Column("network_id", "key", Words("network", "网络"), references="networks"),
+        Column("destination", "code", Words("destination", "目的地"), codes=DESTINATIONS),
+        *LOG_TIME,
+        # Null: no longer sold.
+        optional("minute_amount", "money", "price of a minute begun", "每分钟资费"),
+    ),
+)
+
 PRODUCTS = Table(
     "products",
     "reference",
@@ -318,6 +334,7 @@ STATE_TABLES = (
     LINES,
     NETWORKS,
     ACCESS_CODES,
+    TARIFFS,
     PRODUCTS,
     TICKETS,
     CONSENTS,

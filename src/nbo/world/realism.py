@@ -233,7 +233,7 @@ def opened(folder: Path) -> Embedded:
     for name in BIG_TABLES:
         sql.view(name, sorted((folder / name).glob("*.parquet")))
     options = pyarrow.csv.ConvertOptions(strings_can_be_null=True)
-    for name in (*LISTS, "access_codes"):
+    for name in (*LISTS, "access_codes", "tariffs"):
         sql.register(name, pyarrow.csv.read_csv(folder / f"{name}.csv", convert_options=options))
     sql.execute(
         "CREATE TABLE spans AS WITH each_line AS (SELECT account_id, line_id, min(valid_date) FILTER"

@@ -24,9 +24,9 @@ from nbo.world.tuning import TUNING, Tuning
 CURRENCY = "CNY"
 # fmt: off
 ALL_TABLES = (
-    "accounts", "sites", "lines", "contracts", "products", "networks", "access_codes", "calls",
-    "interconnect", "usage", "bills", "payments", "tickets", "contacts", "consents", "promises",
-    "surveys", "orders",
+    "accounts", "sites", "lines", "contracts", "products", "networks", "access_codes", "tariffs",
+    "calls", "interconnect", "usage", "bills", "payments", "tickets", "contacts", "consents",
+    "promises", "surveys", "orders",
 )
 # fmt: on
 
@@ -99,7 +99,7 @@ def simulate(
             rows.update(written)
             join_lists(stage, block)
             progress(f"{block.end_account:,} of {config.accounts:,} accounts, {rows['calls']:,} calls so far")
-        for name, table in state_rows.code_tables().items():
+        for name, table in state_rows.code_tables(config).items():
             rows[name] = table.num_rows
             write_csv(table, stage / f"{name}.csv", header=True)
         (stage / "mapping.toml").write_text(mapping_text(config), encoding="utf-8")

@@ -22,10 +22,13 @@ from nbo.world.life import Life
 from nbo.world.names import MANAGERS, account_names, person_names
 from nbo.world.offers import OFFER_IDS
 from nbo.world.population import NEW_CUSTOMER_DAYS
+from nbo.world.rivals import MINUTE, RIVALS
 
 ROWS_PER_CHUNK = 100_000
 """Numbers reserved per chunk for keys of lines, sites, tickets and the like."""
 SCOPES = ["all", "call_centre", "direct_mail"]
+PRICES_KNOWN_DAYS = 3
+"""Until we hear of a rival's new price."""
 ALWAYS = 7305
 """Day from which codes and products hold: 1990-01-01."""
 
@@ -245,8 +248,28 @@ def order_rows(life: Life, config: WorldConfig) -> pa.Table:
     )
 
 
-def code_tables() -> dict[str, pa.Table]:
-    """Networks, access codes and products, known long before the run."""
+def tariff_rows(config: WorldConfig) -> pa.Table:
+    """What a domestic minute of each rival costs: since long ago, and from each change of its price on."""
+    schedule, spells = config.schedule, config.scenario.price_wars
+    edges = {config.first_day + day for war in spells for day in (war.from_day, war.from_day + war.days)}
+    days = [ALWAYS, *sorted(day for day in edges if day < config.end_day)]
+    prices = np.rint([MINUTE * (1 - schedule.price_cuts(day)) for day in days]).astype(np.int64)
+    changed = np.diff(prices, axis=0, prepend=-1) != 0
+    when, rival = np.nonzero(changed)
+    valid = np.array(days)[when]
+    return pa.table(
+        {
+            "network_id": [RIVALS[place].network_id for place in rival],
+            "destination": ["national"] * len(rival),
+            "valid_date": dates(valid),
+            "known_time": stamps((valid + np.where(when > 0, PRICES_KNOWN_DAYS, 0)) * DAY),
+            "minute_amount": money(prices[when, rival]),
+        }
+    )
+
+
+def code_tables(config: WorldConfig) -> dict[str, pa.Table]:
+    """Networks, access codes and products, known long before the run; and the prices of rivals."""
 
     def known(count: int) -> pa.Array:
         return stamps(np.full(count, ALWAYS * DAY))
@@ -272,6 +295,7 @@ def code_tables() -> dict[str, pa.Table]:
                 "state": ["active"] * len(codes),
             }
         ),
+        "tariffs": tariff_rows(config),
         "products": pa.table(
             {
                 "product_id": [p.product_id for p in products],

@@ -150,6 +150,22 @@ def test_what_feeds_no_feature_is_refused(declared: object, where: str) -> None:
             r"slope: expected a count or sum over a window, got max",
         ),
         (
+            lambda: calls.sum("minutes", over=days(30)).price_gap("rival"),
+            r"price_gap: expected a sum of charge_amount over a window, got sum",
+        ),
+        (
+            lambda: table("bills").sum("bill_amount", over=days(90)).price_gap("rival"),
+            r"price_gap: expected a sum of charge_amount over a window, got sum",
+        ),
+        (
+            lambda: calls.sum("charge_amount", over=days(30)).price_gap("rival_access_code"),
+            r"price_gap: expected own, rival, other or a network id, got 'rival_access_code'",
+        ),
+        (
+            lambda: calls.sum("charge_amount", over=days(30)).price_gap("china-unicom"),
+            r"calls\.counterparty: expected a class \(.*\) or a network id, got 'china-unicom'",
+        ),
+        (
             lambda: calls.count(over=days(30)).neighbours("site_id"),
             r"neighbours: expected a place such as building_id or exchange_area, got 'site_id'",
         ),

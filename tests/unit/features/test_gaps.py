@@ -95,6 +95,10 @@ def test_what_is_told_is_null_for_all_and_other_totals_are_not(
             table("interconnect").where(counterparty="17909").sum("minutes", over=days(60)),
             "interconnect_17909_minutes_sum_60d",
         ),
+        (
+            calls.sum("charge_amount", over=days(30)).price_gap("unicomm"),
+            "calls_charge_amount_sum_30d_price_gap_unicomm",
+        ),
     ],
 )
 def test_a_rival_that_no_table_names_is_refused_where_it_would_count_nothing(
@@ -102,8 +106,8 @@ def test_a_rival_that_no_table_names_is_refused_where_it_would_count_nothing(
 ) -> None:
     store, compiled = random_store(1), compile_features([family(calls.count(over=days(7)), line)])
     told = (
-        r"networks\.network_id: expected '[a-z0-9]+', which features name by counterparty=, among the "
-        rf"networks, got netcom, other, own, unicom, e\.g\. {name}\. Correct the declaration, or bring"
+        r"networks\.network_id: expected '[a-z0-9]+', which features name, among the networks, "
+        rf"got netcom, other, own, unicom, e\.g\. {name}\. Correct the declaration, or bring"
     )
     with pytest.raises(DataError, match=told):
         build_features(store, compiled, store.latest)

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from nbo.asof import date_of
 from nbo.errors import UsageError
 from nbo.tables.check import check_tables
 from nbo.tables.mapping import load_mapping
@@ -17,6 +18,8 @@ from nbo.world import catalog as cat
 from nbo.world.calls import draw_calls
 from nbo.world.columns import NEVER
 from nbo.world.life import Life, live
+from nbo.world.rivals import RIVALS
+from nbo.world.state_rows import ALWAYS, PRICES_KNOWN_DAYS, tariff_rows
 from nbo.world.tariffs import LOCAL, NATIONAL
 
 NAMES = scenario_names()
@@ -70,6 +73,21 @@ def test_a_price_war_brings_more_approaches_of_that_rival(base: Life) -> None:
 
     assert approached(war) > 1.5 * approached(base) > 0
     assert happened(war, "approach", 3, 0, 119) == happened(base, "approach", 3, 0, 119)
+
+
+def test_a_price_war_is_in_the_tariffs_that_we_hear_of() -> None:
+    config = WorldConfig(accounts=1, months=10, seed=5, scenario=read_scenario("price_war"))
+    rows = tariff_rows(config).to_pylist()
+    long_ago = [row for row in rows if row["valid_date"] == date_of(ALWAYS)]
+    assert {row["network_id"] for row in long_ago} == {rival.network_id for rival in RIVALS}
+    assert len(long_ago) == len(RIVALS)
+    usual = next(row["minute_amount"] for row in long_ago if row["network_id"] == "unicom")
+    begins, ends = [row for row in rows if row not in long_ago]
+    assert begins["network_id"] == ends["network_id"] == "unicom"
+    assert begins["minute_amount"] == usual / 2 and ends["minute_amount"] == usual
+    for row, day in ((begins, 120), (ends, 240)):
+        assert row["valid_date"] == date_of(config.first_day + day)
+        assert (row["known_time"].date() - row["valid_date"]).days == PRICES_KNOWN_DAYS
 
 
 def test_a_rival_that_enters_sells_in_its_area_alone(base: Life) -> None:

@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from nbo.features.codes import Codes, Parts
+from nbo.features.codes import Codes, Parts, Rates
 from nbo.features.conditions import condition, condition_columns, condition_words
-from nbo.features.declared import TIMED, Feature, Leaf
+from nbo.features.declared import DESTINATION, SECONDS, TIMED, Feature, Leaf
 from nbo.tables.contract import Words
 
 NO_HISTORY = "the data's history is shorter than the window"
@@ -164,4 +164,12 @@ def feature_columns(feature: Feature) -> tuple[str, ...]:
     other = [name for leaf in (feature.other, feature.like) if leaf for name in leaf_columns(leaf)]
     timed = [f"{feature.leaf.source}.{c}" for c in TIMED if "peak" in (feature.verb, feature.inner)]
     by = (f"{feature.leaf.source}.{feature.by.column}",) if isinstance(feature.by, Parts) else ()
-    return tuple(dict.fromkeys([*leaf_columns(feature.leaf), *other, *by, *timed]))
+    priced = rate_columns(feature) if isinstance(feature.by, Rates) else ()
+    return tuple(dict.fromkeys([*leaf_columns(feature.leaf), *other, *by, *priced, *timed]))
+
+
+def rate_columns(feature: Feature) -> tuple[str, ...]:
+    """``table.column`` of what is rated and of the prices."""
+    rated = [f"{feature.leaf.source}.{name}" for name in (SECONDS, DESTINATION)]
+    prices = [f"tariffs.{name}" for name in ("network_id", "destination", "minute_amount")]
+    return (*rated, *prices, "networks.kind")
