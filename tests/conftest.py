@@ -185,11 +185,10 @@ def random_tables() -> Callable[[int], dict[str, pa.Table]]:
 
     def made(seed: int) -> dict[str, pa.Table]:
         sizes = {"calls": 1_500, "interconnect": 300, "usage": 800, "lines": 90, "accounts": 40}
-        tables = {
-            # Of its own numbers each: one more table leaves the others as they were.
-            name: _random_table(table, sizes.get(name, 120), np.random.default_rng([seed, *name.encode()]))
-            for name, table in TABLES.items()
-        }
+        rng = np.random.default_rng(seed)
+        # Drawn last, the newest table leaves the rows of the others as they were.
+        drawn = sorted(TABLES, key=lambda name: name == "tariffs")
+        tables = {name: _random_table(TABLES[name], sizes.get(name, 120), rng) for name in drawn}
         networks = {
             "network_id": ["own", "unicom", "netcom", "other"],
             "kind": ["own", "rival", "rival", "other"],

@@ -139,7 +139,7 @@ def test_doctor_is_content_with_a_whole_workspace(
     found = {item["what"]: item["found"] for item in findings}
     assert all(item["ok"] for item in findings)
     assert found["release churn"] == bundle_id
-    assert found["store"] == "18 tables, CNY, complete to 2025-01-31"
+    assert found["store"] == "19 tables, CNY, complete to 2025-01-31"
     assert found["feature sets"] == "churn, next_product, offers"
 
 

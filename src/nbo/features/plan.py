@@ -33,6 +33,12 @@ class Plan:
 
     def __init__(self) -> None:
         self.tables: dict[str, TablePlan] = {}
+        self.prices: list[str] = []
+
+    def price(self, parameter: str) -> str:
+        """Reference to a price that a table tells once for all accounts, null where it is not known."""
+        self.prices.append(parameter)
+        return parameter
 
     def total(
         self, leaf: Leaf, aggregate: Aggregate, column: str | None = None, days: int | None = None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from nbo.errors import LeakageError, UsageError
 from nbo.features.compiled import CompiledFeature
-from nbo.features.parameters import NEWEST_CODES, VISIBLE_NETWORKS
+from nbo.features.parameters import NEWEST_CODES, NEWEST_TARIFFS, VISIBLE_NETWORKS
 from nbo.features.plan import Plan, relations
 from nbo.features.spec import FeatureSet
 from nbo.tables.catalog import TABLES, contract
@@ -19,7 +19,11 @@ from nbo.tables.contract import ALL_PURPOSES, PURPOSES
 WORD = re.compile(r"[a-z_][a-z_0-9]*")
 LITERAL = re.compile(r"'(?:[^']|'')*'")
 SOURCE = re.compile(r"\b(?:FROM|JOIN) ([a-z_]+)")
-CODE_LISTS = {"$codes_": ("codes", NEWEST_CODES), "$networks_": ("networks listed", VISIBLE_NETWORKS)}
+LISTS = {
+    "$codes_": ("codes", NEWEST_CODES),
+    "$networks_": ("networks listed", VISIBLE_NETWORKS),
+    "$rate_": ("prices", NEWEST_TARIFFS),
+}
 """Parameters of a SQL text that are read from tables too, by how they begin: a name, and how."""
 
 
@@ -43,8 +47,8 @@ def relations_read(plan: Plan) -> tuple[Relation, ...]:
     """Every relation that a plan reads from, with the columns of the tables under it."""
     texts = [named for name, asked in plan.tables.items() for named in relations(contract(name), asked)]
     found = [Relation(name, columns_named(text)) for name, text in texts]
-    for start, (name, text) in CODE_LISTS.items():
-        if any(start in told for _, told in texts):
+    for start, (name, text) in LISTS.items():
+        if any(start in told for told in (*(told for _, told in texts), *plan.prices)):
             found.append(Relation(name, columns_named(text)))
     return tuple(found)
 

@@ -20,7 +20,7 @@ def meaning(feature: Feature, plan: Plan) -> Meaning:
     charged, rated = [], []
     for destination in rates.destinations:
         part = of_value(leaf, Parts(DESTINATION, rates.destinations), destination)
-        price = rates.parameter(destination)
+        price = plan.price(rates.parameter(destination))
         charge, begun = plan.total(part, "sum", CHARGE), plan.total(part, "begun", SECONDS)
         charged.append(f"CASE WHEN {price} IS NULL THEN 0 ELSE coalesce({charge}, 0) END")
         rated.append(f"coalesce({begun} * {price}, 0)")
