@@ -6,7 +6,8 @@ SHELL := /bin/sh
 # A ready environment that stands elsewhere: NBO_VENV=DIR make test
 VENV := $(or $(NBO_VENV),$(CURDIR)/.venv)
 PYTHON := "$(VENV)/bin/python"
-unexport VIRTUAL_ENV PYTHONHOME
+# Without byte code every process would compile all it imports: seconds each time.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 # More arguments for pytest: make test ARGS="tests/unit -k asof"
 ARGS ?=

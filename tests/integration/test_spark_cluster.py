@@ -11,15 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from nbo.engine import Spark, SparkPlace
-from nbo.features import CompiledFeatures, FeatureSet, Words, compile_features
+from nbo.engine import SparkPlace
+from nbo.features import compile_features
 from nbo.features.build import build_features, feature_rows, features_folder
-from nbo.features.parameters import bind, read_parameters
-from nbo.features.spec import Declared
 from nbo.files import MANIFEST
 from nbo.tables.store import Store
 from nbo.workspace import Workspace
-from tests.integration.test_spark import ROOT, SETS, unequal
+from tests.integration.test_spark import same_on, unequal
 
 pytestmark = pytest.mark.needs("spark")
 pytest.importorskip("pyspark")
@@ -41,14 +39,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         made.add_worker()
         made.add_worker()
         yield made
-
-
-@pytest.fixture(scope="module")
-def every_feature() -> CompiledFeatures:
-    """Every declared feature once."""
-    families = [family for name in SETS for family in Workspace.find(ROOT).feature_sets(name)]
-    unique = dict.fromkeys(feature for family in families for feature in family.features)
-    return compile_features([FeatureSet("all", Words("All", "全部"), [Declared((one,)) for one in unique])])
 
 
 class Builder:
@@ -88,29 +78,16 @@ def told(stderr: str) -> str:
     return stderr.strip().splitlines()[-1]
 
 
-def same_on(place: SparkPlace, store: Path, compiled: CompiledFeatures, scratch: Path) -> None:
-    opened = Store.open(store)
-    as_of = opened.latest.back(45)
-    expected = feature_rows(opened, compiled, as_of)
-    with Spark(place, scratch) as engine:
-        opened.show(engine)
-        sql = bind(compiled.sql, read_parameters(opened, engine, compiled.sql, as_of, None))
-        rows = engine.query(sql).select(expected.column_names).cast(expected.schema)
-    assert expected.num_rows > 300 and unequal(expected, rows) == []
-
-
 def test_every_declared_feature_is_the_same_on_a_standalone_cluster(
-    store: Path, cluster: Cluster, every_feature: CompiledFeatures, tmp_path: Path
+    store: Path, cluster: Cluster, tmp_path: Path
 ) -> None:
-    same_on(SparkPlace(master=cluster.master, conf=SMALL), store, every_feature, tmp_path)
+    same_on(SparkPlace(master=cluster.master, conf=SMALL), store, tmp_path)
 
 
-def test_every_declared_feature_is_the_same_over_spark_connect(
-    store: Path, every_feature: CompiledFeatures, tmp_path: Path
-) -> None:
+def test_every_declared_feature_is_the_same_over_spark_connect(store: Path, tmp_path: Path) -> None:
     with Cluster(tmp_path) as server:
         address = server.add_connect_server()
-        same_on(SparkPlace(master=address), store, every_feature, tmp_path)
+        same_on(SparkPlace(master=address), store, tmp_path)
         builder = Builder(store, tmp_path, address)
         builder_process = builder.start()
         assert builder_process.wait() == 0
