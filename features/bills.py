@@ -22,6 +22,7 @@ BILLS = FeatureSet(
         payments.mean("days_late", over=days(92)),
         payments.days_since("last", over=days(92)),
         bills.sum("bill_amount", over=days(31)).year_on_year(),
+        bills.sum("bill_amount", over=days(31)).beyond(table("contracts").attribute("plan_base_amount")),
         bills.where(family="voice").sum("bill_amount", over=days(31)).trend(),
         bills.distinct("family", over=days(92)),
     ],

@@ -247,6 +247,16 @@ CASES: Sequence[Case] = [
         f"SELECT account_id, b / (b + {ELSEWHERE}) FROM {WALLETS} WHERE b + {ELSEWHERE} > 0",
     ),
     Case(
+        table("bills")
+        .sum("bill_amount", over=days(92))
+        .beyond(table("contracts").attribute("plan_base_amount")),
+        "bills_bill_amount_sum_92d_beyond_contracts_plan_base_amount",
+        "SELECT account_id, greatest(b - x, 0) / nullif(b, 0) FROM (SELECT account_id, CAST(sum(bill_amount) AS "
+        "DOUBLE) AS b FROM bills WHERE S AND event_day >= T - 92 GROUP BY 1) JOIN (SELECT account_id, "
+        "arg_max_null(plan_base_amount, (event_day, known_day, contract_id)) AS x FROM contracts "
+        "WHERE S GROUP BY 1) USING (account_id) WHERE b IS NOT NULL AND x IS NOT NULL",
+    ),
+    Case(
         out.sum("charge_amount", over=days(90)).price_gap("unicom"),
         "calls_out_charge_amount_sum_90d_price_gap_unicom",
         rated(

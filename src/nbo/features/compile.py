@@ -131,6 +131,8 @@ def feature_name(feature: Feature) -> str:
     base = f"{leaf_name(leaf)}_{feature.inner or verb}_{window_name(leaf)}"
     if leaf.place is not None:
         return f"{base}_neighbours_{leaf.place}"
+    if verb == "beyond" and feature.other is not None:
+        return f"{base}_beyond_{leaf_name(feature.other)}"
     if feature.other is not None:
         whole = [item.name for item in feature.other.conditions] or ["all"]
         prefix = [] if feature.other.source == leaf.source else [feature.other.source]

@@ -20,6 +20,11 @@ COUNTERPARTY_CLASSES = {
     "own_service_line": Words("with our service line", "与本网客服热线的"),
     "own_complaint_line": Words("with our fault and complaint line", "与本网障碍投诉热线的"),
 }
+TOGETHER: Mapping[tuple[str, frozenset[str | int]], Words] = {
+    ("destination", frozenset({"national", "hkmt", "international"})): Words("long-distance", "长途"),
+    (COUNTERPARTY, frozenset({"own", "other"})): Words("not with rivals", "非竞争对手的"),
+}
+"""Values that the trade has one word for, by their column."""
 BY_CODE = ("_access_code", "_line")
 """How classes end that are told by the code dialled."""
 COUNTERPARTY_TABLES = ("networks.kind", "access_codes.network_id")
@@ -202,7 +207,9 @@ def condition_words(table: Table, conditions: tuple[Condition, ...], *, one: boo
     plain: list[Words] = []
     whose: list[Words] = []
     for item in conditions:
-        told = either([value_words(table, item.column, value) for value in item.values])
+        told = TOGETHER.get((item.column, frozenset(item.values))) or either(
+            [value_words(table, item.column, value) for value in item.values]
+        )
         (whose if item.column == COUNTERPARTY else plain).append(told)
     noun = table.words.en.removesuffix("s") if one else table.words.en
     en = " ".join([*(w.en for w in plain), noun, *(w.en for w in whose)])

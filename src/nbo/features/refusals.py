@@ -97,6 +97,18 @@ def only_sums_of_money(verb: str, features: Iterable[Feature]) -> None:
             raise UsageError(f"{verb}: expected a sum of money over a window, got {feature.verb}")
 
 
+def only_one_amount(verb: str, features: Sequence[Feature]) -> None:
+    """A base: one attribute that is money."""
+    for feature in features:
+        leaf = feature.leaf
+        if (
+            len(features) > 1
+            or feature.verb != "attribute"
+            or leaf.table.column(leaf.column or "").kind != "money"
+        ):
+            raise UsageError(f"{verb}: expected an attribute that is money, got {feature.verb}")
+
+
 def only_whole_weeks(verb: str, features: Iterable[Feature]) -> None:
     """A verb that looks at the course of weeks."""
     for feature in features:

@@ -32,6 +32,7 @@ from nbo.features.refusals import (
     only_distinct,
     only_lengths,
     only_numbers,
+    only_one_amount,
     only_peaks,
     only_priced,
     only_sums_of_money,
@@ -93,6 +94,19 @@ class Declared:
         only_charges("price_gap", self.features)
         return Declared(
             tuple(Feature("price_gap", f.leaf, inner=f.verb, by=rates_of(network, f.leaf)) for f in self)
+        )
+
+    def beyond(self, base: "Declared") -> "Declared":
+        """The part of each total of money beyond an attribute such as ``plan_base_amount``, 0 to 1."""
+        only_sums_of_money("beyond", self.features)
+        if not isinstance(base, Declared):
+            raise UsageError(
+                f"beyond: expected an attribute such as contracts.attribute(...), got {told(base)}"
+            )
+        only_one_amount("beyond", base.features)
+        [limit] = base
+        return Declared(
+            tuple(Feature("beyond", f.leaf, inner=f.verb, other=limit.leaf) for f in self.features)
         )
 
     def trend_against(self, source: "Source") -> "Declared":

@@ -150,6 +150,18 @@ def test_what_feeds_no_feature_is_refused(declared: object, where: str) -> None:
             r"slope: expected a count or sum over a window, got max",
         ),
         (
+            lambda: calls.sum("minutes", over=days(30)).beyond(table("contracts").attribute("fee_amount")),
+            r"beyond: expected a sum of money over a window, got sum",
+        ),
+        (
+            lambda: table("bills").sum("bill_amount", over=days(92)).beyond(table("contracts")),
+            r"beyond: expected an attribute such as contracts\.attribute\(\.\.\.\), got rows of contracts",
+        ),
+        (
+            lambda: table("bills").sum("bill_amount", over=days(92)).beyond(calls.count(over=days(7))),
+            r"beyond: expected an attribute that is money, got count",
+        ),
+        (
             lambda: calls.sum("minutes", over=days(30)).price_gap("rival"),
             r"price_gap: expected a sum of charge_amount over a window, got sum",
         ),

@@ -8,6 +8,7 @@ from nbo.features.plan import Plan
 from nbo.features.verbs import (
     attribute,
     banded,
+    beyond,
     burstiness,
     concentration,
     count,
@@ -50,6 +51,7 @@ VERBS: Mapping[str, Callable[[Feature, Plan], Meaning]] = MappingProxyType(
     {
         "attribute": attribute.meaning,
         "banded": banded.meaning,
+        "beyond": beyond.meaning,
         "burstiness": burstiness.meaning,
         "concentration": concentration.meaning,
         "count": count.meaning,
