@@ -107,9 +107,12 @@ def fought_over(engine: Embedded, table: Table, quarantine: str, relation: str) 
 
 
 def same_references(job: Job, table: Table, columns: Iterable[str]) -> bool:
-    """Whether every key that the store's rows refer to is still there."""
+    """Whether every key that the store's rows refer to is still there.
+
+    Where the table referred to lost no key the rows need not be looked at.
+    """
     for column in table.columns:
-        if column.references in job.references and column.name in columns:
+        if column.references in job.references - job.lasting and column.name in columns:
             name = identifier(column.name)
             used = f"SELECT DISTINCT {name} AS key FROM {files_sql(job.folder(table))}"
             gone = f"({used}) WHERE key NOT IN (SELECT key FROM {REFERENCE_KEYS}{column.references})"

@@ -18,17 +18,22 @@ from nbo.tables.normalise import SourceQuery
 from nbo.tables.report import TableReport, Violation
 from nbo.tables.rules import REFERENCE_KEYS, Circumstances, row_rules
 from nbo.tables.stage import CLEAN, QUARANTINE, Settled, count, settle_table
-from nbo.tables.writing import BY_ARRIVAL, add_rows, write_quarantine, write_table
+from nbo.tables.writing import BY_ARRIVAL, add_rows, files_sql, write_quarantine, write_table
 from nbo.tables.zone import Zone
 
 LATE_AFTER = 40
 """Days between a fact and its arrival beyond which it is counted as late. It counts all the same, from its
 arrival on."""
+OLD_KEYS = "_old_keys_"
 
 
 @dataclass(frozen=True)
 class Job:
-    """What every table of one check shares."""
+    """What every table of one check shares.
+
+    ``references`` are the tables whose keys are known by now; ``lasting`` those that the store holds from its
+    last check and of whose keys none is gone.
+    """
 
     engine: Embedded
     data: Path
@@ -38,6 +43,7 @@ class Job:
     shelf: Shelf
     progress: Callable[[str], None]
     references: set[str] = field(default_factory=set)
+    lasting: set[str] = field(default_factory=set)
 
     def spec(self, table: Table) -> TableMap:
         return self.mapping.tables.get(table.name, TableMap())
@@ -83,6 +89,7 @@ class Outcome:
 
 def check_table(job: Job, table: Table, *, write: bool) -> Outcome:
     """Read, settle and, where all went well so far, write one table."""
+    keep_old_keys(job, table)
     job.clear(table)
     layouts, violations = table_layouts(job.shelf, table, job.spec(table))
     if violations or not layouts:
@@ -175,11 +182,29 @@ def table_queries(job: Job, table: Table, layouts: list[Layout]) -> list[SourceQ
     ]
 
 
-def keep_keys(job: Job, table: Table) -> None:
-    """Keep the keys of a table that others refer to."""
-    if any(column.references == table.name for other in TABLES.values() for column in other.columns):
+def referred(table: Table) -> bool:
+    """Whether other tables refer to this one."""
+    return any(column.references == table.name for other in TABLES.values() for column in other.columns)
+
+
+def keep_old_keys(job: Job, table: Table) -> None:
+    """Keep the keys that the store has of a table that others refer to."""
+    if referred(table) and any(job.folder(table).glob("part-*.parquet")):
         job.engine.execute(
-            f"CREATE OR REPLACE TEMP TABLE {REFERENCE_KEYS}{table.name} AS "
-            f"SELECT DISTINCT {identifier(table.key[0])} AS key FROM {CLEAN}"
+            f"CREATE OR REPLACE TEMP TABLE {OLD_KEYS}{table.name} AS "
+            f"SELECT DISTINCT {identifier(table.key[0])} AS key FROM {files_sql(job.folder(table))}"
         )
-        job.references.add(table.name)
+        job.lasting.add(table.name)
+
+
+def keep_keys(job: Job, table: Table) -> None:
+    """Keep the keys of a table that others refer to, and see whether old ones are gone."""
+    if not referred(table):
+        return
+    keys, name = f"{REFERENCE_KEYS}{table.name}", identifier(table.key[0])
+    job.engine.execute(f"CREATE OR REPLACE TEMP TABLE {keys} AS SELECT DISTINCT {name} AS key FROM {CLEAN}")
+    job.references.add(table.name)
+    if table.name in job.lasting:
+        gone = f"(SELECT key FROM {OLD_KEYS}{table.name}) WHERE key NOT IN (SELECT key FROM {keys})"
+        if count(job.engine, gone):
+            job.lasting.discard(table.name)

@@ -2,6 +2,7 @@
 
 Rows of a large table stand in the part of the month in which they reached us, or of the day where
 the month brought many. What arrives today thus never changes what arrived before, however late it is.
+While a month is the newest, fewer rows suffice: the day that arrives next is then written alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,8 @@ ROW_GROUP_ROWS = 122_880
 BY_ARRIVAL = frozenset({"calls", "usage", "interconnect"})
 LARGE_MONTH = 3_000_000
 """A month that brought more rows has a part for each day."""
+OPEN_MONTH = 200_000
+"""So has the newest month from fewer rows on; they join when the next one begins."""
 EMPTY_PART = "part-0.parquet"
 OPTIONS = f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
 
@@ -109,19 +112,23 @@ def arrivals(engine: Embedded, relation: str) -> dict[int, int]:
 
 
 def parts_of(rows_by_day: Mapping[int, int]) -> list[Part]:
-    """The parts of a table: months, and the days of a month that brought many.
+    """The parts of a table: months, and the days of a month that brought many, of the newest also fewer.
 
     Examples
     --------
     >>> [part.name for part in parts_of({19_700: 5, 19_723: 5, 19_724: 4_000_000})]
     ['part-2023-12.parquet', 'part-2024-01-01.parquet', 'part-2024-01-02.parquet']
+    >>> [part.name for part in parts_of({19_722: 400_000, 19_723: 400_000})]
+    ['part-2023-12.parquet', 'part-2024-01-01.parquet']
     """
     months: dict[date, list[int]] = {}
     for day in rows_by_day:
         months.setdefault(date_of(day).replace(day=1), []).append(day)
+    newest = max(months, default=None)
     parts = []
     for month, days in months.items():
-        if sum(rows_by_day[day] for day in days) > LARGE_MONTH:
+        enough = min(OPEN_MONTH, LARGE_MONTH) if month == newest else LARGE_MONTH
+        if sum(rows_by_day[day] for day in days) > enough:
             parts += [Part(day, day + 1, f"part-{date_of(day)}.parquet") for day in days]
         else:
             parts.append(Part(day_of(month), day_of(next_month(month)), f"part-{month:%Y-%m}.parquet"))

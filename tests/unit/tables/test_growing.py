@@ -125,6 +125,37 @@ def test_days_that_bring_many_rows_have_parts_of_their_own(
     grown.same_as_whole()
 
 
+def test_days_of_the_newest_month_have_parts_until_the_next_begins(
+    grown: Grown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nbo.tables.writing.OPEN_MONTH", 1)
+    folder = grown.operator.out / "tables/calls"
+
+    def parts() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in sorted(folder.glob("part-*"))}
+
+    def arrives(file: str, call: str, day: str) -> None:
+        write(
+            grown.operator,
+            file,
+            [f"{call},A1,L1,2024-05-01 10:00:00,{day} 12:00:00,out,13800000009,N1,61,0.30"],
+        )
+        grown.check()
+
+    old = ["part-2024-03.parquet", "part-2024-04.parquet"]
+    arrives("calls-2.csv", "C6", "2024-05-02")
+    assert list(parts()) == [*old, "part-2024-05.parquet"]
+    arrives("calls-3.csv", "C7", "2024-05-03")
+    before = parts()
+    assert list(before) == [*old, "part-2024-05-03.parquet", "part-2024-05-04.parquet"]
+    arrives("calls-4.csv", "C8", "2024-05-05")
+    after = parts()
+    assert after.pop("part-2024-05-06.parquet") and after == before
+    arrives("calls-5.csv", "C9", "2024-06-01")
+    assert list(parts()) == [*old, "part-2024-05.parquet", "part-2024-06.parquet"]
+    grown.same_as_whole()
+
+
 @pytest.mark.parametrize(
     ("what", "change"),
     [
@@ -168,6 +199,7 @@ def test_whatever_comes_day_by_day_ends_as_one_check_of_all(
 ) -> None:
     luck = random.Random(seed)
     monkeypatch.setattr("nbo.tables.writing.LARGE_MONTH", luck.choice([4, 1000]))
+    monkeypatch.setattr("nbo.tables.writing.OPEN_MONTH", luck.choice([2, 1000]))
     for day in range(1, 6):
         rows = [random_call(luck, day) for _ in range(luck.randrange(6))]
         write(grown.operator, f"calls-{day + 1}.csv", rows)
