@@ -14,7 +14,7 @@ from itertools import pairwise
 from nbo.errors import UsageError
 from nbo.tables.contract import Table, Words
 
-__all__ = ["LINES_IN_USE", "STAGES", "TENURE", "Bands", "Codes", "Parts", "Rates"]
+__all__ = ["LINES_IN_USE", "STAGES", "TENURE", "Bands", "Codes", "Parts"]
 
 Codes = tuple[tuple[int, Words], ...]
 """What each whole number means, ascending."""
@@ -102,38 +102,6 @@ class Parts:
     def words(self, table: Table) -> tuple[Words, ...]:
         """What each value means, in order."""
         return tuple(table.column(self.column).codes[value] for value in self.values)
-
-
-@dataclass(frozen=True)
-class Rates:
-    """Prices of a minute by destination: a network's, or the lowest of a class of networks.
-
-    Parameters
-    ----------
-    network : str
-        A network, or whose: ``own``, ``rival`` or ``other``.
-    destinations : tuple of str
-    """
-
-    network: str
-    destinations: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        return self.network
-
-    def parameter(self, destination: str) -> str:
-        """The parameter of the SQL text that holds a price in minor units, null where none is known."""
-        return f"$rate_{self.network}_{destination}"
-
-    def words(self) -> Words:
-        """Whose tariffs."""
-        of = {
-            "own": Words("our lowest tariffs", "本网最低资费"),
-            "rival": Words("rivals' lowest tariffs", "竞争对手最低资费"),
-            "other": Words("other networks' lowest tariffs", "其他网络最低资费"),
-        }
-        return of.get(self.network, Words(f"tariffs of {self.network}", f"{self.network}的资费"))
 
 
 TENURE = Bands(

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from nbo.features.codes import Bands, Parts, Rates
+from nbo.features.codes import Bands, Parts
 from nbo.features.conditions import Condition
+from nbo.features.rates import Rates
 from nbo.tables.catalog import contract
 from nbo.tables.contract import Table
 
@@ -13,8 +14,8 @@ WEEK = 7
 LEAST_WEEKS = 4
 """Weeks that a verb which looks at the course of weeks needs at least."""
 
-CHARGE, SECONDS, DESTINATION = "charge_amount", "duration_seconds", "destination"
-"""Columns that together tell a price, and of what."""
+CHARGE, SECONDS = "charge_amount", "duration_seconds"
+"""Columns that together tell a price."""
 
 TIMED = ("event_day", "event_second", SECONDS)
 """Columns that tell from when to when a row goes on; a table without them has no peaks."""

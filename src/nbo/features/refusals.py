@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from nbo.asof import Window
 from nbo.errors import UsageError
-from nbo.features.declared import CHARGE, DESTINATION, LEAST_WEEKS, SECONDS, TIMED, WEEK, Feature
+from nbo.features.declared import CHARGE, LEAST_WEEKS, SECONDS, TIMED, WEEK, Feature
+from nbo.features.rates import DESTINATION
 from nbo.tables.catalog import contract
 from nbo.tables.contract import SUMMABLE_KINDS, Table
 
@@ -97,16 +98,13 @@ def only_sums_of_money(verb: str, features: Iterable[Feature]) -> None:
             raise UsageError(f"{verb}: expected a sum of money over a window, got {feature.verb}")
 
 
-def only_one_amount(verb: str, features: Sequence[Feature]) -> None:
+def only_one_amount(verb: str, features: Sequence[Feature], got: str) -> None:
     """A base: one attribute that is money."""
-    for feature in features:
-        leaf = feature.leaf
-        if (
-            len(features) > 1
-            or feature.verb != "attribute"
-            or leaf.table.column(leaf.column or "").kind != "money"
-        ):
-            raise UsageError(f"{verb}: expected an attribute that is money, got {feature.verb}")
+    kinds = [f.leaf.table.column(f.leaf.column or "").kind for f in features if f.verb == "attribute"]
+    if len(features) != 1 or kinds != ["money"]:
+        raise UsageError(
+            f'{verb}: expected an amount such as contracts.attribute("plan_base_amount"), got {got}'
+        )
 
 
 def only_whole_weeks(verb: str, features: Iterable[Feature]) -> None:

@@ -21,9 +21,10 @@ from dataclasses import dataclass, replace
 
 from nbo.asof import Window
 from nbo.errors import UsageError
-from nbo.features.codes import Bands, Parts, Rates
-from nbo.features.conditions import BY_CODE, Condition, check_counterparty, condition
-from nbo.features.declared import CHARGE, DESTINATION, SECONDS, Feature, Leaf, Which
+from nbo.features.codes import Bands, Parts
+from nbo.features.conditions import Condition, condition
+from nbo.features.declared import CHARGE, SECONDS, Feature, Leaf, Which
+from nbo.features.rates import rates_of
 from nbo.features.refusals import (
     learnable,
     named,
@@ -92,22 +93,16 @@ class Declared:
         ``network`` is the id of one, or ``"rival"``: the lowest of all rivals for each destination.
         """
         only_charges("price_gap", self.features)
-        return Declared(
-            tuple(Feature("price_gap", f.leaf, inner=f.verb, by=rates_of(network, f.leaf)) for f in self)
-        )
+        rates = [rates_of(network, f.leaf.table, f.leaf.conditions) for f in self]
+        made = zip(self, rates, strict=True)
+        return Declared(tuple(Feature("price_gap", f.leaf, inner=f.verb, by=by) for f, by in made))
 
     def beyond(self, base: "Declared") -> "Declared":
         """The part of each total of money beyond an attribute such as ``plan_base_amount``, 0 to 1."""
         only_sums_of_money("beyond", self.features)
-        if not isinstance(base, Declared):
-            raise UsageError(
-                f"beyond: expected an attribute such as contracts.attribute(...), got {told(base)}"
-            )
-        only_one_amount("beyond", base.features)
-        [limit] = base
-        return Declared(
-            tuple(Feature("beyond", f.leaf, inner=f.verb, other=limit.leaf) for f in self.features)
-        )
+        limits = base.features if isinstance(base, Declared) else ()
+        only_one_amount("beyond", limits, told(base))
+        return Declared(tuple(Feature("beyond", f.leaf, inner=f.verb, other=limits[0].leaf) for f in self))
 
     def trend_against(self, source: "Source") -> "Declared":
         """Each trend less the trend of the same total over ``source``'s rows, from -2 to 2."""
@@ -242,16 +237,6 @@ def derived(verb: str, feature: Feature, source: "Source | None") -> Feature:
         source.table.column(leaf.column)
     other = replace(leaf, source=source.table.name, conditions=source.conditions)
     return Feature(verb, leaf, inner=feature.verb, other=other)
-
-
-def rates_of(network: str, leaf: Leaf) -> Rates:
-    """The prices of a network for the destinations that a leaf's rows can have."""
-    check_counterparty(leaf.table, (network,))
-    if network.endswith(BY_CODE):
-        raise UsageError(f"price_gap: expected own, rival, other or a network id, got {network!r}")
-    named = [set(c.values) for c in leaf.conditions if c.column == DESTINATION]
-    codes = leaf.table.column(DESTINATION).codes
-    return Rates(network, tuple(code for code in codes if all(code in values for values in named)))
 
 
 @dataclass(frozen=True)

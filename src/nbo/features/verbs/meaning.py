@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from nbo.features.codes import Codes, Parts, Rates
+from nbo.features.codes import Codes, Parts
 from nbo.features.conditions import condition, condition_columns, condition_words
-from nbo.features.declared import DESTINATION, SECONDS, TIMED, Feature, Leaf
+from nbo.features.declared import SECONDS, TIMED, Feature, Leaf
+from nbo.features.rates import DESTINATION, Rates
 from nbo.tables.contract import Words
 
 NO_HISTORY = "the data's history is shorter than the window"

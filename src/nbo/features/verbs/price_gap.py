@@ -6,9 +6,10 @@ which no price is known count on neither side; nothing charged to the others giv
 """
 
 from nbo.errors import UsageError
-from nbo.features.codes import Parts, Rates
-from nbo.features.declared import CHARGE, DESTINATION, SECONDS, Feature
+from nbo.features.codes import Parts
+from nbo.features.declared import CHARGE, SECONDS, Feature
 from nbo.features.plan import Plan
+from nbo.features.rates import DESTINATION, Rates
 from nbo.features.verbs.meaning import Meaning, covered, of_value, rows_words, within
 from nbo.tables.contract import Words
 
