@@ -25,6 +25,8 @@ SETTLED_AFTER = 2_000_000_000
 """A file changed less than so many nanoseconds before it was read may change again within the same tick of
 the clock: its time says nothing."""
 UNSETTLED = -1
+MAGIC = b"PAR1"
+"""Where a Parquet file begins, and where it ends."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,13 @@ def reader(mapping: mappings.Mapping, key: bytes) -> str:
 
 
 def recall(out: Path, by: str) -> Memory:
-    """What the last check of a store remembers; nothing where the store is not fit or made otherwise."""
+    """What the last check of a store remembers; nothing of one that is not fit, made otherwise or damaged."""
     kept, manifest = read_json(out / FILE), read_json(out / MANIFEST)
     if (
         not manifest.get("fit")
         or kept.get("reader") != by
         or kept.get("store_id") != manifest.get("store_id")
+        or not as_written(out, manifest["files"])
     ):
         return Memory()
     return Memory(
@@ -107,6 +110,20 @@ def recall(out: Path, by: str) -> Memory:
         reports={name: TableReport.from_json(facts) for name, facts in manifest["tables"].items()},
         digests=manifest["files"],
     )
+
+
+def as_written(out: Path, names: Iterable[str]) -> bool:
+    """Whether just these files are there, none of them cut off; their content is not read."""
+    there = [path for name in ("tables", "quarantine") for path in (out / name).rglob("*.parquet")]
+    return {path.relative_to(out).as_posix() for path in there} == set(names) and all(map(is_parquet, there))
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a file begins and ends as Parquet does."""
+    with path.open("rb") as file:
+        begins = file.read(len(MAGIC)) == MAGIC
+        file.seek(max(path.stat().st_size - len(MAGIC), 0))
+        return begins and file.read() == MAGIC
 
 
 def remember(

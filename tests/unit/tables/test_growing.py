@@ -186,6 +186,27 @@ def test_what_could_differ_is_read_whole(
     grown.same_as_whole()
 
 
+@pytest.mark.parametrize("table", ["accounts", "calls"])
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda part: part.write_bytes(part.read_bytes()[:-20]),
+        lambda part: part.write_bytes(b""),
+        lambda part: part.unlink(),
+        lambda part: shutil.copy(part, part.with_name("part-1.parquet")),
+    ],
+    ids=["cut off", "empty", "gone", "one too many"],
+)
+def test_a_store_whose_parts_are_not_as_written_is_read_whole(
+    grown: Grown, table: str, harm: Callable[[Path], object]
+) -> None:
+    before = content(grown.operator.out)
+    harm(min((grown.operator.out / "tables" / table).glob("part-*")))
+    grown.check()
+    assert grown.calls_read == "calls: reading"
+    assert content(grown.operator.out) == before
+
+
 def test_a_new_account_alone_does_not_have_the_calls_read_again(grown: Grown) -> None:
     grown.operator.add("accounts", "A3,2024-01-01,2024-01-01,company")
     grown.check()
