@@ -127,7 +127,9 @@ def test_a_rival_that_no_table_names_stops_the_build_and_is_told(
     assert nbo("features", "check", cwd=new_workspace).code == 0
     ended = nbo("features", "build", "--store", store, "--as-of", "2024-11-01", cwd=new_workspace)
     assert ended.code == 2 and ended.err.count("\n") == 1
-    assert ended.err.startswith("nbo: networks.network_id: expected 'unicomm', which features name")
+    assert ended.err.startswith(
+        "nbo: networks.network_id: expected 'unicomm', which features name, among the networks, got "
+    )
     assert "e.g. calls_unicomm_count_30d" in ended.err
 
 

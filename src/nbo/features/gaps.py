@@ -8,13 +8,13 @@ from nbo.engine import Engine
 from nbo.errors import DataError
 from nbo.features.compiled import CompiledFeatures
 from nbo.features.parameters import NETWORK_KINDS
+from nbo.features.rates import RATE
 from nbo.features.stages import parted
 from nbo.tables.store import Store
 
 COVERED = re.compile(r"\$first_([a-z_]+) (<=?) \$as_of(?: - ([0-9]+))?")
 SHOWN_NETWORKS = 12
 NAMED_NETWORK = re.compile(r"\bnetwork_id = '([^']+)'")
-NAMED_RATE = re.compile(r"\$rate_(\w+)_[a-z]+")
 
 
 def missing_features(store: Store, compiled: CompiledFeatures) -> dict[str, str]:
@@ -62,7 +62,7 @@ def refuse_unknown_networks(engine: Engine, compiled: CompiledFeatures) -> None:
     DataError
         With the networks there are; a class such as ``rival`` is none.
     """
-    rated = [name for name in NAMED_RATE.findall(compiled.sql) if name not in NETWORK_KINDS]
+    rated = [name for name, _ in RATE.findall(compiled.sql) if name not in NETWORK_KINDS]
     named = dict.fromkeys([*NAMED_NETWORK.findall(compiled.sql), *rated])
     if not named:
         return

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from nbo.asof import AsOf, visible_sql
 from nbo.engine import Engine, literal
+from nbo.features.rates import RATE
 from nbo.features.relations import places_sql
 from nbo.tables.catalog import contract
 from nbo.tables.store import Store
@@ -112,7 +113,7 @@ def rate_values(engine: Engine, names: set[str], as_of: AsOf) -> dict[str, str]:
     rows = engine.query(bind(NEWEST_TARIFFS, {"as_of": str(as_of.day)})).to_pylist()
     found = {}
     for name in names:
-        network, _, destination = name.removeprefix("rate_").rpartition("_")
+        [(network, destination)] = RATE.findall(name)
         prices = [
             row["minute_amount"]
             for row in rows

@@ -47,8 +47,9 @@ def relations_read(plan: Plan) -> tuple[Relation, ...]:
     """Every relation that a plan reads from, with the columns of the tables under it."""
     texts = [named for name, asked in plan.tables.items() for named in relations(contract(name), asked)]
     found = [Relation(name, columns_named(text)) for name, text in texts]
+    named = [*(text for _, text in texts), *plan.prices]
     for start, (name, text) in LISTS.items():
-        if any(start in told for told in (*(told for _, told in texts), *plan.prices)):
+        if any(start in told for told in named):
             found.append(Relation(name, columns_named(text)))
     return tuple(found)
 

@@ -1,5 +1,6 @@
 """Prices by destination: of one network, or the lowest of a class of networks."""
 
+import re
 from dataclasses import dataclass
 
 from nbo.errors import UsageError
@@ -8,6 +9,8 @@ from nbo.tables.contract import Table, Words
 
 DESTINATION = "destination"
 """The column of rows that says what they are priced by."""
+RATE = re.compile(r"\brate_(\w+)_([a-z]+)\b")
+"""The name of a parameter that holds a price: whose, and of which destination."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from nbo.tables.pseudonyms import install_pads
 from nbo.tables.reading import Job, Outcome, check_table
 from nbo.tables.report import CheckReport, Violation
 from nbo.tables.sources import data_files
-from nbo.tables.store import CONTRACT_VERSION, KIND, VERSION
+from nbo.tables.store import CONTRACT_VERSION, KIND, VERSION, written_parts
 from nbo.tables.zone import Zone
 
 DATED = ("calls", "usage", "bills")
@@ -208,8 +208,7 @@ def write_store_manifest(
     job: Job, report: CheckReport, sources: dict[str, str], kept: dict[str, str]
 ) -> None:
     """The manifest; ``kept`` has the digests of files that were not written again."""
-    written = [p for name in ("tables", "quarantine") for p in sorted((job.out / name).rglob("*.parquet"))]
-    names = [p.relative_to(job.out).as_posix() for p in written]
+    written = written_parts(job.out)
     for name in ("tables", "quarantine"):
         sync_folder(job.out / name)
     facts = {
@@ -226,7 +225,7 @@ def write_store_manifest(
         "violations": [violation.line for violation in report.violations],
         "failed": len(report.failed),
         "sources": sources,
-        "files": {name: kept.get(name) or sha256_file(job.out / name) for name in names},
+        "files": {name: kept.get(name) or sha256_file(path) for name, path in written.items()},
     }
     if report.ok and not written:
         raise StorageError(f"{job.out}: the tables written are gone", "Run nbo check again")

@@ -20,7 +20,7 @@ from nbo.tables.contract import Table
 from nbo.tables.coverage import staircase
 from nbo.tables.folder import claim_folder, clear_store
 from nbo.tables.report import TableReport
-from nbo.tables.store import CONTRACT_VERSION, KIND, VERSION, Store
+from nbo.tables.store import CONTRACT_VERSION, KIND, VERSION, Store, written_parts
 from nbo.tables.writing import write_table
 
 ARROW_TYPES = {
@@ -109,8 +109,7 @@ def write_one(
 def write_direct_manifest(
     out: Path, reports: Mapping[str, TableReport], *, end_day: int, zone: str, currency: str
 ) -> None:
-    paths = sorted((out / "tables").rglob("*.parquet"))
-    files = {path.relative_to(out).as_posix(): sha256_file(path) for path in paths}
+    files = {name: sha256_file(path) for name, path in written_parts(out).items()}
     facts: dict[str, Any] = {
         "kind": KIND,
         "version": VERSION,

@@ -17,7 +17,7 @@ from nbo.files import MANIFEST, canonical_json, sha256_bytes, sha256_file, write
 from nbo.keys import derived
 from nbo.tables import mapping as mappings
 from nbo.tables.report import TableReport
-from nbo.tables.store import CONTRACT_VERSION
+from nbo.tables.store import CONTRACT_VERSION, written_parts
 
 FILE = ".nbo-read.json"
 PURPOSE = "check:memory"
@@ -114,8 +114,8 @@ def recall(out: Path, by: str) -> Memory:
 
 def as_written(out: Path, names: Iterable[str]) -> bool:
     """Whether just these files are there, none of them cut off; their content is not read."""
-    there = [path for name in ("tables", "quarantine") for path in (out / name).rglob("*.parquet")]
-    return {path.relative_to(out).as_posix() for path in there} == set(names) and all(map(is_parquet, there))
+    there = written_parts(out)
+    return set(there) == set(names) and all(map(is_parquet, there.values()))
 
 
 def is_parquet(path: Path) -> bool:

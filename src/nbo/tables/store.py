@@ -178,3 +178,9 @@ class Store:
         for name, table in TABLES.items():
             missing = {c.name: c.sql_type for c in table.columns if not self.has(name, c.name)}
             engine.view(name, self.files(name) if self.has(name) else [], missing)
+
+
+def written_parts(root: Path) -> dict[str, Path]:
+    """The Parquet files that a store consists of, by their names below it, in their order."""
+    found = [path for name in ("tables", "quarantine") for path in sorted((root / name).rglob("*.parquet"))]
+    return {path.relative_to(root).as_posix(): path for path in found}

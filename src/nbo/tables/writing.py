@@ -127,7 +127,7 @@ def parts_of(rows_by_day: Mapping[int, int]) -> list[Part]:
     newest = max(months, default=None)
     parts = []
     for month, days in months.items():
-        enough = min(OPEN_MONTH, LARGE_MONTH) if month == newest else LARGE_MONTH
+        enough = OPEN_MONTH if month == newest else LARGE_MONTH
         if sum(rows_by_day[day] for day in days) > enough:
             parts += [Part(day, day + 1, f"part-{date_of(day)}.parquet") for day in days]
         else:
