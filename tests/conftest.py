@@ -158,7 +158,7 @@ def _random_values(column: Column, count: int, rng: np.random.Generator) -> pa.A
 
 def _random_table(table: Table, count: int, rng: np.random.Generator) -> pa.Table:
     """Rows that fit a contract's types, with one event in ten known late."""
-    rows = {column.name: _random_values(column, count, rng) for column in table.columns}
+    rows = {c.name: _random_values(c, count, rng) for c in table.columns if c.name != "number_id"}
     event = FIRST_DAY + rng.integers(0, DAYS, count)
     late = np.where(rng.random(count) < 0.1, rng.integers(1, 45, count), 0)
     if table.event_column is not None:
@@ -167,6 +167,8 @@ def _random_table(table: Table, count: int, rng: np.random.Generator) -> pa.Tabl
     if table.name == "lines":
         rows["state"] = pa.array(rng.choice(["active", "suspended", "ended"], count, p=[0.5, 0.1, 0.4]))
         rows["reason"] = pa.array(rng.choice(["price", "service", "bankruptcy"], count, p=[0.6, 0.3, 0.1]))
+        # Of the numbers that calls have at their other end, most are of a line, some of several in turn.
+        rows["number_id"] = pa.array([None if n % 9 == 0 else f"c{n % 34:04d}" for n in range(count)])
     if table.name == "access_codes":
         sells = np.isin(rows["access_code"].to_pylist(), SALES_LINES)
         rows["use"] = pa.array(np.where(sells, "sales_line", "ip_voice"))

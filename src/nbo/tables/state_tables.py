@@ -131,6 +131,8 @@ LINES = Table(
             nullable=True,
             codes={**VOLUNTARY_REASONS, **INVOLUNTARY_REASONS},
         ),
+        # As calls name it at their other end, so that who calls whom among our own can be told.
+        optional("number_id", "key", "number of the line", "本机号码"),
     ),
 )
 

@@ -89,7 +89,7 @@ def draw_calls(life: Life, days: Ints, month: int, tuning: Tuning) -> Calls:
     busy = np.where(outgoing == 0, life.busy[account, life.weeks_of(day)], 0.0)
     duration[rng.random(n) < FAILED_SHARE + (1 - FAILED_SHARE) * busy] = 0
     network, code = routes(rng, life, account, day, what, outgoing)
-    numbers = counterparties(rng, people, account, day, what)
+    numbers = counterparties(rng, life, account, day, what)
     network = np.where((what <= INTERNATIONAL) & (network == catalog.OWN), numbers.network, network)
     sales = np.array([int(c) for c in catalog.CODES])[code]
     late = rng.random(n) < tuning.late_call_share

@@ -8,11 +8,14 @@ import numpy as np
 
 from nbo.asof import day_of
 from nbo.errors import UsageError
+from nbo.world.columns import Ints
 from nbo.world.scenario import BASE, Scenario, Schedule
 
 CHUNK_ACCOUNTS = 500
 """Accounts simulated together. A chunk has its own streets, towers and random numbers, so an account
 does not depend on how many others there are outside its chunk."""
+ROWS_PER_CHUNK = 100_000
+"""Numbers reserved per chunk for keys of lines, sites, tickets and the like."""
 
 FIRST_YEAR, LAST_YEAR = 2000, 2030
 MAX_ACCOUNTS = 5_000_000
@@ -126,6 +129,10 @@ class Chunk:
     def first_account(self) -> int:
         """Number of the chunk's first account in the whole world."""
         return self.number * CHUNK_ACCOUNTS
+
+    def keys(self, rows: Ints) -> Ints:
+        """World-wide numbers of the chunk's rows of any one kind; -1 stays -1."""
+        return np.where(rows < 0, -1, self.number * ROWS_PER_CHUNK + rows)
 
     def random(self, purpose: int, when: int = 0, luck: int = 0) -> np.random.Generator:
         """The random stream of one purpose at one time (a month or a week); streams share no numbers.

@@ -24,7 +24,7 @@ from nbo.world.config import WorldConfig
 from nbo.world.contacts import PROB_UNIT
 from nbo.world.life import Life
 from nbo.world.money import Bills, Payments
-from nbo.world.numbers import PREFIXES
+from nbo.world.numbers import phone_numbers
 from nbo.world.offers import CHANNEL_IDS, OFFER_IDS, PLAN_PAYS
 from nbo.world.service import OUTCOMES
 from nbo.world.state_rows import accounts_of, keys
@@ -32,12 +32,6 @@ from nbo.world.tariffs import FEES, INTERNATIONAL, RIVAL_CODE, SALES_CALL
 from nbo.world.traffic import SERVICES, Settlements, Usage
 
 DRIVERS = ["quality", "quantity", "price"]
-
-
-def phone_numbers(numbers: Ints, prefixes: Ints) -> pa.Array:
-    """Numbers as dialled; -1 becomes null."""
-    digits = pa.array(numbers, pa.int64(), mask=numbers < 0).cast(pa.string())
-    return pc.binary_join_element_wise(coded(prefixes, PREFIXES), digits, "")
 
 
 def month_of(day: int) -> str:

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from nbo.world import catalog
-from nbo.world.columns import Ints
-from nbo.world.population import Population
+from nbo.world.columns import Ints, coded
+from nbo.world.life import Life
 
 STRANGER_SHARE = 0.12
 PARTNER_LIFE_DAYS = (60, 1500)
@@ -16,6 +18,11 @@ HKMT_CODES = np.array([852, 852, 852, 853, 886])
 COUNTRY_CODES = np.array([1, 81, 82, 44, 49, 65, 66, 61])
 MOBILE_PERCENT, RIVAL_PERCENT = 30, 3
 """Partners with a mobile phone, and on a rival's fixed network, out of 100; assumed."""
+TENANT_PERCENT, NEARBY_PERCENT = 15, 15
+"""Local partners on our own fixed lines who are an account of the same building, and one of the same
+neighbourhood, out of 100; assumed. The others are numbers of lines that no account of the world has."""
+FIRST_LINE_NUMBER = 80_000_000
+"""The numbers of the accounts' lines; other partners on fixed lines have lower ones."""
 PREFIXES = ["", "0", "00"]
 
 
@@ -43,21 +50,34 @@ def remainder(value: npt.NDArray[np.uint64], modulus: int) -> Ints:
     return (value % np.uint64(modulus)).astype(np.int64)
 
 
-def counterparties(
-    rng: np.random.Generator, people: Population, account: Ints, day: Ints, what: Ints
-) -> Numbers:
+def phone_numbers(numbers: Ints, prefixes: Ints) -> pa.Array:
+    """Numbers as dialled; -1 becomes null."""
+    digits = pa.array(numbers, pa.int64(), mask=numbers < 0).cast(pa.string())
+    return pc.binary_join_element_wise(coded(prefixes, PREFIXES), digits, "")
+
+
+def line_numbers(life: Life, lines: Ints) -> Ints:
+    """The telephone number of each of these lines."""
+    return FIRST_LINE_NUMBER + life.population.chunk.keys(lines)
+
+
+def counterparties(rng: np.random.Generator, life: Life, account: Ints, day: Ints, what: Ints) -> Numbers:
     """The partner of each call: few partners take most calls, each stays for a while."""
-    n = len(account)
+    n, people = len(account), life.population
     slot = (people.circle[account] * rng.random(n) ** 2.2).astype(np.int64)
     whole_world = account + people.chunk.first_account
     low, high = PARTNER_LIFE_DAYS
     trait = mix(whole_world, slot)
-    life = low + remainder(trait, high - low)
-    generation = (day + remainder(trait >> np.uint64(20), 5000)) // life
+    stays = low + remainder(trait, high - low)
+    generation = (day + remainder(trait >> np.uint64(20), 5000)) // stays
     partner = mix(whole_world, slot, generation, what)
     strangers = rng.random(n) < STRANGER_SHARE
     partner = np.where(strangers, rng.integers(0, 2**63, n).astype(np.uint64), partner)
     number, prefix, network = dial(partner, np.minimum(what, 3))
+    whom = known_partners(life, account, day, partner)
+    main_line = np.searchsorted(life.lines.account, whom)
+    ours = (what == 0) & (network == catalog.OWN) & (whom >= 0)
+    number = np.where(ours, line_numbers(life, main_line), number)
     code = np.array([int(c) for c in catalog.CODES])
     special = np.select([what == 5, what == 6, what == 7], [code[2], code[4], code[5]], -1)
     return Numbers(
@@ -65,6 +85,27 @@ def counterparties(
         prefix=np.where(what <= 3, prefix, 0),
         network=np.where(what <= 3, network, catalog.OWN),
     )
+
+
+def known_partners(life: Life, account: Ints, day: Ints, partner: npt.NDArray[np.uint64]) -> Ints:
+    """The account of the neighbourhood that a partner would be: often one of the same building; -1 = none.
+
+    One that is not there yet, or no more, is none: whoever left has another number.
+    """
+    people = life.population
+    draw = mix(partner.astype(np.int64))
+    percent, place = remainder(draw, 100), remainder(draw >> np.uint64(20), 2**32)
+    tenants = np.argsort(people.building, kind="stable")
+    count = np.bincount(people.building)
+    first = np.cumsum(count) - count
+    building = people.building[account]
+    whom = np.where(
+        percent < TENANT_PERCENT,
+        tenants[first[building] + place % count[building]],
+        np.where(percent < TENANT_PERCENT + NEARBY_PERCENT, place % people.count, -1),
+    )
+    there = (people.join[whom] <= day) & (day < life.end[whom]) & (whom != account)
+    return np.where(there, whom, -1)
 
 
 def dial(partner: npt.NDArray[np.uint64], destination: Ints) -> tuple[Ints, Ints, Ints]:

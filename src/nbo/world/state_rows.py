@@ -20,12 +20,11 @@ from nbo.world.columns import (
 from nbo.world.config import WorldConfig
 from nbo.world.life import Life
 from nbo.world.names import MANAGERS, account_names, person_names
+from nbo.world.numbers import line_numbers, phone_numbers
 from nbo.world.offers import OFFER_IDS
 from nbo.world.population import NEW_CUSTOMER_DAYS
 from nbo.world.rivals import MINUTE, RIVALS
 
-ROWS_PER_CHUNK = 100_000
-"""Numbers reserved per chunk for keys of lines, sites, tickets and the like."""
 SCOPES = ["all", "call_centre", "direct_mail"]
 PRICES_KNOWN_DAYS = 3
 """Until we hear of a rival's new price."""
@@ -35,7 +34,7 @@ ALWAYS = 7305
 
 def keys(life: Life, rows: Ints) -> Ints:
     """World-wide numbers of a chunk's rows; -1 stays -1."""
-    return np.where(rows < 0, -1, life.population.chunk.number * ROWS_PER_CHUNK + rows)
+    return life.population.chunk.keys(rows)
 
 
 def accounts_of(life: Life, accounts: Ints) -> pa.Array:
@@ -134,6 +133,9 @@ def line_rows(life: Life, config: WorldConfig) -> pa.Table:
             "known_time": stamps(known),
             "state": coded(state, ["active", "suspended", "ended"]),
             "reason": coded(np.where(state == 0, -1, unpaid), catalog.REASONS),
+            "number_id": phone_numbers(
+                np.where(lines.voice[rows], line_numbers(life, rows), -1), np.zeros_like(rows)
+            ),
         }
     )
 

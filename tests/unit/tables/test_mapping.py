@@ -194,7 +194,11 @@ def test_the_canonical_mapping_covers_every_contract_column():
         for c, m in spec.sources[0].columns.items()
         if m.pseudonym
     }
-    assert hidden == {("calls", "counterparty_id"), ("interconnect", "counterparty_id")}
+    assert hidden == {
+        ("calls", "counterparty_id"),
+        ("interconnect", "counterparty_id"),
+        ("lines", "number_id"),
+    }
 
 
 def load_path(name: str):

@@ -154,6 +154,22 @@ def test_nothing_is_called_after_all_lines_ended(raw: Raw) -> None:
     assert joined.num_rows > 0 and not pc.any(after).as_py()
 
 
+def test_calls_name_lines_of_accounts_that_are_there(raw: Raw) -> None:
+    lines = raw("lines").to_pylist()
+    owners = {
+        str(line["number_id"]): line for line in lines if line["number_id"] and line["state"] == "active"
+    }
+    assert len({line["line_id"] for line in owners.values()}) == len(owners)
+    ended = {line["line_id"]: line["valid_date"] for line in lines if line["state"] == "ended"}
+    calls = raw("calls").filter(pc.is_in(raw("calls")["counterparty_id"], pa.array(list(owners)))).to_pylist()
+    assert 0.03 < len(calls) / raw("calls").num_rows < 0.3
+    for call in calls:
+        other, day = owners[call["counterparty_id"]], call["event_time"].date()
+        assert other["account_id"] != call["account_id"]
+        assert other["valid_date"] <= day < ended.get(other["line_id"], dt.date.max)
+        assert (call["network_id"], call["destination"]) == ("own", "local")
+
+
 def test_every_account_has_a_line_and_none_outlives_its_lines(raw: Raw) -> None:
     lines = raw("lines")
     started = lines.filter(pc.equal(lines["state"], "active"))
