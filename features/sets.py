@@ -4,6 +4,7 @@ from features.bills import BILLS
 from features.calls import CALLS
 from features.contacts import CONTACTS
 from features.contracts import CONTRACTS
+from features.graph import GRAPH
 from features.lines import LINES
 from features.neighbours import NEIGHBOURS
 from features.offers import OFFERS
@@ -21,6 +22,7 @@ SETS = {
         RIVALS,
         SETTLEMENT,
         NEIGHBOURS,
+        GRAPH,
         USAGE,
         BILLS,
         CONTRACTS,

@@ -78,6 +78,17 @@ NEWEST_TARIFFS = (
     "b.destination = a.destination AND b.valid_day < T AND b.known_day <= T AND (b.valid_day > a.valid_day OR "
     "(b.valid_day = a.valid_day AND b.known_day > a.known_day))))"
 )
+OWNERS = (
+    "(SELECT number_id, account_id AS o FROM lines a WHERE L AND number_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM "
+    "lines b WHERE b.number_id = a.number_id AND b.valid_day < T AND b.known_day <= T AND "
+    "(b.valid_day, b.known_day, b.line_id) > (a.valid_day, a.known_day, a.line_id)))"
+)
+TALKS = (
+    "(SELECT account_id AS a, o AS b, count(*) / sum(count(*)) OVER (PARTITION BY account_id) AS w FROM calls JOIN "
+    f"{OWNERS} ON number_id = counterparty_id WHERE S AND event_day >= T - 90 AND account_id <> o GROUP BY 1, 2)"
+)
+"""Who calls with whose lines over 90 days, and which share of the account's calls with our lines that is."""
+LOST = "(SELECT DISTINCT account_id AS l FROM lines WHERE L AND valid_day >= T - 90 AND state = 'ended' AND reason = 'price')"
 
 
 def rated(prices: str) -> str:
@@ -89,6 +100,7 @@ def rated(prices: str) -> str:
     )
 
 
+lost = lines.where(state="ended", reason="price")
 far, near = out.where(destination=["national", "hkmt", "international"]), out.where(destination="local")
 
 
@@ -389,6 +401,35 @@ CASES: Sequence[Case] = [
         f"SELECT a.account_id, avg(CASE WHEN EXISTS (SELECT 1 FROM calls WHERE S AND event_day >= T - 30 AND "
         f"direction = 'out' AND account_id = b.account_id) THEN 1.0 ELSE 0.0 END) FROM {AT} a JOIN {AT} b "
         "ON a.building_id = b.building_id AND a.account_id <> b.account_id GROUP BY 1",
+    ),
+    Case(
+        calls.degree(over=days(90)),
+        "calls_degree_90d",
+        f"SELECT a, count(DISTINCT b) FROM {TALKS} GROUP BY 1",
+        0,
+    ),
+    Case(
+        lost.count(over=days(90)).neighbours(calls.graph(over=days(90))),
+        "lines_ended_price_count_90d_neighbours_calls_90d",
+        f"SELECT a, count(l) / count(*) FROM {TALKS} LEFT JOIN {LOST} ON l = b GROUP BY 1",
+    ),
+    Case(
+        lost.count(over=days(90)).spread(calls.graph(over=days(90))),
+        "lines_ended_price_count_90d_spread_calls_90d",
+        f"WITH t AS {TALKS}, w1 AS (SELECT a, b, w FROM t), w2 AS (SELECT t.a, w1.b, t.w * w1.w AS w FROM t JOIN w1 ON "
+        "w1.a = t.b), w3 AS (SELECT t.a, w2.b, t.w * w2.w AS w FROM t JOIN w2 ON w2.a = t.b), "
+        f"w AS (SELECT a, b, w * 4 / 7 AS w FROM w1 UNION ALL SELECT a, b, w * 2 / 7 FROM w2 UNION ALL SELECT a, b, w / 7 "
+        f"FROM w3) SELECT a, coalesce(sum(w) FILTER (WHERE l IS NOT NULL), 0.0) FROM w LEFT JOIN {LOST} ON l = b GROUP BY 1",
+        within=1e-8,
+    ),
+    Case(
+        calls.pagerank(over=days(90)),
+        "calls_pagerank_90d",
+        f"WITH RECURSIVE t AS {TALKS}, m AS (SELECT 0 AS k, a AS x, 1::DOUBLE AS m FROM (SELECT a FROM t UNION SELECT b "
+        "FROM t) UNION ALL SELECT k + 1, b, sum(m * w) FROM m JOIN t ON a = x WHERE k < 10 GROUP BY ALL) "
+        "SELECT x, 0.15 * sum(0.85 ** k * m) FROM m GROUP BY 1",
+        0.15,
+        1e-7,
     ),
     Case(
         out.count(over=days(15)).stage(),

@@ -39,6 +39,8 @@ OWN = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.catalogImplementation": "in-memory",
+    # Every join of the last stage keeps a page; Spark's own size would be more than there is.
+    "spark.buffer.pageSize": "2m",
 }
 """What a session of our own is told."""
 MEMORY = "2g"

@@ -4,7 +4,8 @@ from nbo.asof import days
 from nbo.features.codes import LINES_IN_USE, TENURE, Bands
 from nbo.features.compile import compile_features, find_feature
 from nbo.features.compiled import CompiledFeature, CompiledFeatures
-from nbo.features.spec import FeatureSet, Source, table
+from nbo.features.families import FeatureSet
+from nbo.features.spec import Source, table
 from nbo.tables.contract import Words
 
 __all__ = [

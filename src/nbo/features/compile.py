@@ -8,7 +8,8 @@ from nbo.errors import UsageError
 from nbo.features.codes import Parts
 from nbo.features.compiled import CompiledFeature, CompiledFeatures
 from nbo.features.context import context_of
-from nbo.features.declared import Feature
+from nbo.features.declared import Feature, Graph, Leaf
+from nbo.features.families import FeatureSet
 from nbo.features.plan import Plan
 from nbo.features.purposes import (
     check_purpose,
@@ -18,7 +19,7 @@ from nbo.features.purposes import (
     refuse_wider,
     relations_read,
 )
-from nbo.features.spec import Declared, FeatureSet
+from nbo.features.spec import Declared
 from nbo.features.verbs import VERBS
 from nbo.features.verbs.meaning import feature_columns, leaf_name, window_name
 from nbo.tables.contract import close_matches
@@ -130,7 +131,7 @@ def feature_name(feature: Feature) -> str:
         return f"{leaf_name(leaf)}_days_since_{leaf.which}_{window_name(leaf)}"
     base = f"{leaf_name(leaf)}_{feature.inner or verb}_{window_name(leaf)}"
     if leaf.place is not None:
-        return f"{base}_neighbours_{leaf.place}"
+        return f"{base}_{verb}_{place_name(leaf.place)}"
     if verb == "beyond" and feature.other is not None:
         return f"{base}_beyond_{leaf_name(feature.other)}"
     if feature.other is not None:
@@ -152,6 +153,13 @@ def refuse_collisions(features: Sequence[CompiledFeature]) -> None:
             where = f", in the families {seen[one.name]} and {one.family}" if apart else ""
             raise UsageError(f"{one.name}: two features of this name{where}", "Declare each feature once")
         seen[one.name] = one.family
+
+
+def place_name(place: str | Graph) -> str:
+    """The name of a place, or of the rows that make a graph and their window."""
+    if isinstance(place, str):
+        return place
+    return f"{leaf_name(Leaf(place.source, place.conditions))}_{place.window_days}d"
 
 
 def by_name(feature: Feature) -> str:

@@ -22,6 +22,28 @@ TIMED = ("event_day", "event_second", SECONDS)
 
 
 @dataclass(frozen=True)
+class Graph:
+    """Which accounts talk with each other: by the numbers at the other end of rows over some days.
+
+    Parameters
+    ----------
+    source : str
+        Table name.
+    conditions : tuple of Condition
+        Rows that count; empty = all.
+    window_days : int
+    """
+
+    source: str
+    conditions: tuple[Condition, ...]
+    window_days: int
+
+    @property
+    def table(self) -> Table:
+        return contract(self.source)
+
+
+@dataclass(frozen=True)
 class Leaf:
     """A verb's subject: which rows, which column, how far back.
 
@@ -37,8 +59,9 @@ class Leaf:
         None = the state now: the newest visible row of each key.
     which : "last", "first" or None
         The end of the window that ``days_since`` measures from.
-    place : str or None
-        Column of ``sites``: the rows are those of the other accounts that share it.
+    place : str, Graph or None
+        Column of ``sites``, or a graph: the rows are those of the other accounts that share it, or that this
+        one talks with.
     """
 
     source: str
@@ -46,7 +69,7 @@ class Leaf:
     column: str | None = None
     window_days: int | None = None
     which: Which | None = None
-    place: str | None = None
+    place: str | Graph | None = None
 
     @property
     def table(self) -> Table:

@@ -9,9 +9,9 @@ from nbo.errors import UsageError
 from nbo.features.compile import compile_one, feature_name
 from nbo.features.compiled import CompiledFeature
 from nbo.features.declared import Feature, Leaf
+from nbo.features.families import FeatureSet
 from nbo.features.plan import Plan
 from nbo.features.purposes import Relation, relations_read
-from nbo.features.spec import FeatureSet
 from nbo.features.verbs.meaning import leaf_name
 from nbo.tables.catalog import contract
 from nbo.tables.contract import PURPOSES, Words, close_matches

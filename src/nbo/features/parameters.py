@@ -54,7 +54,8 @@ def read_parameters(
     accounts : sequence of str or None
         Only these accounts; None = all.
     """
-    found: dict[str, str] = {"as_of": str(as_of.day), "accounts": accounts_sql(accounts)}
+    asked = accounts_sql(accounts)
+    found: dict[str, str] = {"as_of": str(as_of.day), "accounts": asked, "graph_accounts": asked}
     wanted = set(re.findall(PARAMETER, sql)) - set(found)
     for name in wanted:
         if name.startswith("first_"):

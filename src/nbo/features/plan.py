@@ -9,7 +9,8 @@ The SQL is a portable subset: integer days, sums of integers, ``FILTER``, ``row_
 """
 
 from nbo.features.conditions import condition_sql
-from nbo.features.declared import WEEK, Leaf
+from nbo.features.declared import WEEK, Graph, Leaf
+from nbo.features.graphs import GraphPlan, graph_sql
 from nbo.features.peaks import peaks_sql
 from nbo.features.relations import (
     POPULATION,
@@ -34,6 +35,7 @@ class Plan:
     def __init__(self) -> None:
         self.tables: dict[str, TablePlan] = {}
         self.prices: list[str] = []
+        self.graphs: dict[Graph, GraphPlan] = {}
 
     def price(self, parameter: str) -> str:
         """Reference to a price that a table tells once for all accounts, null where it is not known."""
@@ -71,11 +73,42 @@ class Plan:
         """How many other accounts at the leaf's place have such a row, and how many there are."""
         if leaf.window_days is None or leaf.place is None:
             raise ValueError("neighbours need a window and a place")
+        if isinstance(leaf.place, Graph):
+            relation, number = self.around(leaf, leaf.place, leaf.window_days)
+            return f"{relation}.have_{leaf.source}_{number}", f"{relation}.partners"
         plan = self.tables.setdefault(leaf.source, TablePlan())
         around = plan.places.setdefault(leaf.place, TablePlan())
         number = around.window(leaf, "count", None, leaf.window_days)
         relation = f"{leaf.source}_by_{leaf.place}"
         return f"{relation}.r{number}", f"{relation}.others"
+
+    def partners(self, graph: Graph) -> str:
+        """Reference to the number of other accounts that one talks with, null without any talk."""
+        return f"{self.graph(graph)[0]}.partners"
+
+    def visits(self, graph: Graph) -> str:
+        """Reference to the PageRank of an account in fixed steps, null for one outside the graph."""
+        relation, plan = self.graph(graph)
+        plan.ranked = True
+        return f"{relation}.visits"
+
+    def spread(self, leaf: Leaf) -> str:
+        """Reference to how far the ways through the leaf's graph lead to such rows, in fixed steps."""
+        if leaf.window_days is None or not isinstance(leaf.place, Graph):
+            raise ValueError("a spread needs a window and a graph")
+        relation, number = self.around(leaf, leaf.place, leaf.window_days)
+        self.graphs[leaf.place].spread[leaf.source, number] = None
+        return f"{relation}.spread_{leaf.source}_{number}"
+
+    def around(self, leaf: Leaf, graph: Graph, days: int) -> tuple[str, int]:
+        """A graph's relation, and the number that the leaf's rows of the accounts in it have there."""
+        relation, plan = self.graph(graph)
+        return relation, plan.tables.setdefault(leaf.source, TablePlan()).window(leaf, "count", None, days)
+
+    def graph(self, graph: Graph) -> tuple[str, GraphPlan]:
+        """The relation of a graph, and what is asked of it."""
+        plan = self.graphs.setdefault(graph, GraphPlan())
+        return f"{graph.source}_graph{list(self.graphs).index(graph)}", plan
 
     def tally(self, leaf: Leaf, tally: Tally = "seen") -> str:
         """Reference to an exact number about the different values of the leaf's column, null without rows."""
@@ -106,17 +139,20 @@ class Plan:
 
     def sql(self, outputs: list[tuple[str, str]]) -> str:
         """The whole text; ``outputs`` are (name, expression) in column order."""
-        parts, joins = [("population", POPULATION)], []
-        for name, plan in self.tables.items():
-            for relation, text in relations(contract(name), plan):
-                parts.append((relation, text))
-                joins.append(f"LEFT JOIN {relation} ON {relation}.account_id = population.account_id")
+        parts = self.relations()
+        joins = [f"LEFT JOIN {name} ON {name}.account_id = population.account_id" for name, _ in parts]
         columns = [f"  {expression} AS {name}" for name, expression in outputs]
         chosen = ",\n".join(["SELECT population.account_id AS account_id", *columns])
-        return whole(parts, "\n".join([chosen, "FROM population", *joins, "ORDER BY 1"]))
+        text = "\n".join([chosen, "FROM population", *joins, "ORDER BY 1"])
+        return whole([("population", POPULATION), *parts], text)
+
+    def relations(self) -> list[tuple[str, str]]:
+        """(name, SELECT) of each relation keyed by account that the text joins."""
+        found = [one for name, plan in self.tables.items() for one in table_relations(contract(name), plan)]
+        return found + [(self.graph(graph)[0], graph_sql(graph, plan)) for graph, plan in self.graphs.items()]
 
 
-def relations(table: Table, plan: TablePlan) -> list[tuple[str, str]]:
+def table_relations(table: Table, plan: TablePlan) -> list[tuple[str, str]]:
     """(name, SELECT) of each relation keyed by account that this table contributes."""
     found: list[tuple[str, str]] = []
     if plan.totals:

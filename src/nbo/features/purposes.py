@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from nbo.errors import LeakageError, UsageError
 from nbo.features.compiled import CompiledFeature
+from nbo.features.families import FeatureSet
 from nbo.features.parameters import NEWEST_CODES, NEWEST_TARIFFS, VISIBLE_NETWORKS
-from nbo.features.plan import Plan, relations
-from nbo.features.spec import FeatureSet
+from nbo.features.plan import Plan
 from nbo.tables.catalog import TABLES, contract
 from nbo.tables.contract import ALL_PURPOSES, PURPOSES
 
@@ -45,7 +45,7 @@ class Relation:
 
 def relations_read(plan: Plan) -> tuple[Relation, ...]:
     """Every relation that a plan reads from, with the columns of the tables under it."""
-    texts = [named for name, asked in plan.tables.items() for named in relations(contract(name), asked)]
+    texts = plan.relations()
     found = [Relation(name, columns_named(text)) for name, text in texts]
     named = [*(text for _, text in texts), *plan.prices]
     for start, (name, text) in LISTS.items():

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from nbo.asof import Window
 from nbo.errors import UsageError
-from nbo.features.declared import CHARGE, LEAST_WEEKS, SECONDS, TIMED, WEEK, Feature
+from nbo.features.declared import CHARGE, LEAST_WEEKS, SECONDS, TIMED, WEEK, Feature, Graph
 from nbo.features.rates import DESTINATION
 from nbo.tables.catalog import contract
 from nbo.tables.contract import SUMMABLE_KINDS, Table
@@ -52,6 +52,16 @@ def window_lengths(
     if over is not None and len(windows) != len(tuple_of(over)):
         raise UsageError(f"{table.name}.{verb}: expected over=days(7, 30), got over={over!r}")
     return [None] if over is None else [window.days for window in windows]
+
+
+def told(value: object) -> str:
+    """What somebody wrote where something else was expected."""
+    written = getattr(value, "written", None)
+    if isinstance(written, str):
+        return written
+    if callable(value):
+        return f"{getattr(value, '__name__', 'a verb')} without its brackets"
+    return repr(value)
 
 
 def tuple_of(over: object) -> tuple[object, ...]:
@@ -107,6 +117,13 @@ def only_one_amount(verb: str, features: Sequence[Feature], got: str) -> None:
         )
 
 
+def only_one_window(verb: str, lengths: Sequence[int | None]) -> int:
+    """The length of the one window."""
+    if len(lengths) != 1 or lengths[0] is None:
+        raise UsageError(f"{verb}: expected one window, such as over=days(90), got {len(lengths)}")
+    return lengths[0]
+
+
 def only_whole_weeks(verb: str, features: Iterable[Feature]) -> None:
     """A verb that looks at the course of weeks."""
     for feature in features:
@@ -145,11 +162,27 @@ def only_numbers(verb: str, features: Iterable[Feature]) -> None:
             raise UsageError(f"{verb}: expected a number ({', '.join(NUMBERS)}), got {told}")
 
 
-def only_counts_at(place: str, features: Iterable[Feature]) -> None:
-    """What the other accounts at a place that several share can be asked for."""
+def only_shared(place: str) -> None:
+    """A place that several accounts share."""
     column = contract("sites").column(place)
     if place in ("site_id", "account_id") or column.kind not in ("key", "code"):
         raise UsageError(f"neighbours: expected a place such as building_id or exchange_area, got {place!r}")
+
+
+def only_counts(verb: str, features: Iterable[Feature]) -> None:
+    """What other accounts can be asked for."""
     wrong = [f.verb for f in features if f.verb != "count" or f.leaf.window_days is None]
     if wrong:
-        raise UsageError(f"neighbours: expected a count over a window, got {wrong[0]}")
+        raise UsageError(f"{verb}: expected a count over a window, got {wrong[0]}")
+
+
+def only_graphs(verb: str, value: object) -> None:
+    """What tells who talks with whom."""
+    if not isinstance(value, Graph):
+        raise UsageError(f"{verb}: expected a graph such as calls.graph(over=days(90)), got {told(value)}")
+
+
+def only_talks(verb: str, table: Table) -> None:
+    """Rows that name the number at their other end."""
+    if "counterparty_id" not in table.column_names:
+        raise UsageError(f"{table.name}.{verb}: expected a table with counterparty_id, such as calls")

@@ -23,28 +23,33 @@ from nbo.asof import Window
 from nbo.errors import UsageError
 from nbo.features.codes import Bands, Parts
 from nbo.features.conditions import Condition, condition
-from nbo.features.declared import CHARGE, SECONDS, Feature, Leaf, Which
+from nbo.features.declared import CHARGE, SECONDS, Feature, Graph, Leaf, Which
 from nbo.features.rates import rates_of
 from nbo.features.refusals import (
     learnable,
     named,
     only_charges,
-    only_counts_at,
+    only_counts,
     only_distinct,
+    only_graphs,
     only_lengths,
     only_numbers,
     only_one_amount,
+    only_one_window,
     only_peaks,
     only_priced,
+    only_shared,
     only_sums_of_money,
+    only_talks,
     only_totals,
     only_whole_weeks,
     refuse_untimed,
     summable,
+    told,
     window_lengths,
 )
 from nbo.tables.catalog import contract
-from nbo.tables.contract import Table, Words
+from nbo.tables.contract import Table
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,11 @@ class Declared:
 
     def __iter__(self) -> Iterator[Feature]:
         return iter(self.features)
+
+    @property
+    def written(self) -> str:
+        """What stands here, for those who expected something else."""
+        return f"a feature ({self.features[0].verb})"
 
     def trend(self) -> "Declared":
         """Each total against the same length just before it, from -1 (gone) to 1 (new)."""
@@ -149,17 +159,22 @@ class Declared:
         """How unevenly the total is spread over the weeks, -1 (even) to 1 (all in one)."""
         return self._of_weeks("burstiness")
 
-    def neighbours(self, place: str) -> "Declared":
-        """Share of the other accounts at the same place that have such a row, 0 to 1.
+    def neighbours(self, place: str | Graph) -> "Declared":
+        """Share of the other accounts at the same place, or in touch with this one, that have such a row.
 
-        ``place`` is a column of ``sites`` that several of them share: a building, an exchange area.
+        ``place`` is a column of ``sites`` that several of them share, such as a building, or a graph such as
+        ``calls.graph(over=days(90))``.
         """
-        only_counts_at(place, self.features)
-        return Declared(
-            tuple(
-                replace(f, verb="neighbours", inner="count", leaf=replace(f.leaf, place=place)) for f in self
-            )
-        )
+        if isinstance(place, str):
+            only_shared(place)
+        else:
+            only_graphs("neighbours", place)
+        return self._around("neighbours", place)
+
+    def spread(self, graph: Graph) -> "Declared":
+        """How far the ways through a graph lead to accounts that have such a row, 0 to 1."""
+        only_graphs("spread", graph)
+        return self._around("spread", graph)
 
     def per(self, column: str) -> "Declared":
         """Each peak for each different value of ``column`` that was used."""
@@ -185,6 +200,11 @@ class Declared:
         For what a person in a conversation can know before the data do: counts, days since, flags, codes.
         """
         return Declared(tuple(replace(feature, context=True) for feature in self.features))
+
+    def _around(self, verb: str, place: str | Graph) -> "Declared":
+        only_counts(verb, self.features)
+        made = [replace(f.leaf, place=place) for f in self.features]
+        return Declared(tuple(Feature(verb, leaf, inner="count") for leaf in made))
 
     def _by(self, verb: str, column: str, values: list[str] | None) -> "Declared":
         made = self._of_totals(verb).features
@@ -246,6 +266,11 @@ class Source:
     table: Table
     conditions: tuple[Condition, ...] = ()
     state_now: bool = False
+
+    @property
+    def written(self) -> str:
+        """What stands here, for those who expected something else."""
+        return f"rows of {self.table.name} without a verb"
 
     def where(self, **conditions: str | int | bool | Sequence[str | int]) -> "Source":
         """Only rows whose columns have these values.
@@ -309,6 +334,22 @@ class Source:
         refuse_untimed(self.table)
         return self._each("peak", None, over)
 
+    def degree(self, over: Sequence[Window]) -> Declared:
+        """Number of other accounts of ours at the other end."""
+        only_talks("degree", self.table)
+        return self._each("degree", None, over)
+
+    def pagerank(self, over: Sequence[Window]) -> Declared:
+        """Place of an account among all that call each other, from 0.15 (nobody calls it) on."""
+        only_talks("pagerank", self.table)
+        return self._each("pagerank", None, over)
+
+    def graph(self, over: Sequence[Window]) -> Graph:
+        """Who talks with whom, for :meth:`Declared.neighbours` and :meth:`Declared.spread`; one window."""
+        only_talks("graph", self.table)
+        lengths = window_lengths(self.table, "graph", over, state_now=self.state_now)
+        return Graph(self.table.name, self.conditions, only_one_window("graph", lengths))
+
     def days_since(self, which: Which, over: Sequence[Window]) -> Declared:
         """Days from the last (or first) row within the window to the decision date."""
         if which not in ("last", "first"):
@@ -332,56 +373,6 @@ class Source:
         return Declared(
             tuple(Feature(verb, Leaf(self.table.name, self.conditions, column, length)) for length in lengths)
         )
-
-
-def told(value: object) -> str:
-    """What somebody wrote where something else was expected."""
-    if isinstance(value, Source):
-        return f"rows of {value.table.name} without a verb"
-    if isinstance(value, Declared):
-        return f"a feature ({value.features[0].verb})"
-    if isinstance(value, FeatureSet):
-        return f"the family {value.name}"
-    if callable(value):
-        return f"{getattr(value, '__name__', 'a verb')} without its brackets"
-    return repr(value)
-
-
-@dataclass(frozen=True)
-class FeatureSet:
-    """A named family of features: one file of declarations, one heading in the reasons.
-
-    Parameters
-    ----------
-    name, words : str, Words
-    lines : sequence of Declared
-    idea : str
-        Where the idea comes from that these say something: a source of the literature, or of the trade.
-    purposes : sequence of str or None
-        What it is meant for, if for less than its columns allow; for more is refused. None = all they allow.
-    """
-
-    name: str
-    words: Words
-    lines: Sequence[Declared]
-    idea: str = ""
-    purposes: Sequence[str] | None = None
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.words, Words):
-            raise UsageError(f'{self.name}: expected Words("Calls", "通话"), got {told(self.words)}')
-        if not isinstance(self.lines, list | tuple):
-            raise UsageError(f"{self.name}: expected a list of features, got {told(self.lines)}")
-        for place, line in enumerate(self.lines, 1):
-            if not isinstance(line, Declared):
-                raise UsageError(
-                    f"{self.name}: expected features such as calls.count(over=days(30)), got {told(line)} "
-                    f"as number {place} of the list"
-                )
-
-    @property
-    def features(self) -> tuple[Feature, ...]:
-        return tuple(feature for line in self.lines for feature in line)
 
 
 def table(name: str) -> Source:

@@ -14,7 +14,7 @@ from nbo.errors import DataError
 from nbo.evaluation import bootstrap, difference, evaluate_scores, top_total_of
 from nbo.features.compile import permitted_sets
 from nbo.features.compiled import CompiledFeatures
-from nbo.features.spec import FeatureSet
+from nbo.features.families import FeatureSet
 from nbo.models.card import FEWEST_LEAVERS
 from nbo.models.churn import counted
 from nbo.models.data import Floats

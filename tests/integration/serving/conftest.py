@@ -31,7 +31,8 @@ from nbo.decisions.settings import value_settings
 from nbo.features.build import build_features
 from nbo.features.compile import compile_features
 from nbo.features.compiled import CompiledFeatures
-from nbo.features.spec import FeatureSet, table
+from nbo.features.families import FeatureSet
+from nbo.features.spec import table
 from nbo.tables.check import check_tables
 from nbo.tables.contract import Words
 from nbo.tables.mapping import load_mapping

@@ -190,6 +190,26 @@ def test_what_feeds_no_feature_is_refused(declared: object, where: str) -> None:
             r"neighbours: expected a count over a window, got sum",
         ),
         (
+            lambda: calls.count(over=days(30)).neighbours(calls),  # type: ignore[arg-type]
+            r"neighbours: expected a graph such as calls\.graph\(over=days\(90\)\), got rows of calls",
+        ),
+        (
+            lambda: calls.count(over=days(30)).spread("building_id"),  # type: ignore[arg-type]
+            r"spread: expected a graph such as calls\.graph\(over=days\(90\)\), got 'building_id'",
+        ),
+        (
+            lambda: calls.sum("minutes", over=days(30)).spread(calls.graph(over=days(90))),
+            r"spread: expected a count over a window, got sum",
+        ),
+        (
+            lambda: calls.graph(over=days(30, 90)),
+            r"graph: expected one window, such as over=days\(90\), got 2",
+        ),
+        (
+            lambda: table("bills").degree(over=days(90)),
+            r"bills\.degree: expected a table with counterparty_id, such as calls",
+        ),
+        (
             lambda: calls.sum("minutes", over=days(30)).share_beside(table("bills")),
             r"bills\.minutes: no such column",
         ),

@@ -7,7 +7,8 @@ from nbo.errors import DataError, UsageError
 from nbo.features.compile import compile_features
 from nbo.features.compiled import CompiledFeatures
 from nbo.features.context import Context
-from nbo.features.spec import Declared, FeatureSet, table
+from nbo.features.families import FeatureSet
+from nbo.features.spec import Declared, table
 from nbo.tables.contract import Words
 
 tickets = table("tickets")

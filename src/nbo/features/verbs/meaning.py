@@ -6,10 +6,12 @@ from typing import Literal
 
 from nbo.features.codes import Codes, Parts
 from nbo.features.conditions import condition, condition_columns, condition_words
-from nbo.features.declared import SECONDS, TIMED, Feature, Leaf
+from nbo.features.declared import SECONDS, TIMED, Feature, Graph, Leaf
 from nbo.features.rates import DESTINATION, Rates
 from nbo.tables.contract import Words
 
+OF_GRAPHS = ("degree", "pagerank")
+"""Verbs that tell of the graph that their own rows make."""
 NO_HISTORY = "the data's history is shorter than the window"
 
 
@@ -53,6 +55,11 @@ def covered(leaf: Leaf, expression: str, days: int | None = None) -> str:
     start = "$as_of" if length is None else f"$as_of - {length}"
     sign = "<" if length is None else "<="
     return f"CASE WHEN {first} {sign} {start} THEN {expression} END"
+
+
+def covered_graph(graph: Graph, expression: str) -> str:
+    """The expression where the visible history spans the graph's window too."""
+    return covered(Leaf(graph.source, window_days=graph.window_days), expression)
 
 
 def of_value(leaf: Leaf, parts: Parts, value: str) -> Leaf:
@@ -125,6 +132,23 @@ def within(leaf: Leaf) -> Words:
     return Words(f" in the last {leaf.window_days} days", f"近{leaf.window_days}天")
 
 
+def graph_of(leaf: Leaf) -> Graph:
+    """The graph that a leaf's rows make, or that it looks around in."""
+    if isinstance(leaf.place, Graph):
+        return leaf.place
+    if leaf.window_days is None:
+        raise ValueError("a graph needs a window")
+    return Graph(leaf.source, leaf.conditions, leaf.window_days)
+
+
+def partners_words(graph: Graph) -> Words:
+    """The accounts that one talks with."""
+    rows, length = rows_words(Leaf(graph.source, graph.conditions)), graph.window_days
+    return Words(
+        f"other accounts in touch by {rows.en} within {length} days", f"{length}天内有{rows.zh}往来的其他客户"
+    )
+
+
 def total_words(verb: str, leaf: Leaf) -> Words:
     """``minutes of outgoing calls`` or ``outgoing calls``, without the window.
 
@@ -155,7 +179,9 @@ def leaf_columns(leaf: Leaf) -> tuple[str, ...]:
         columns.append(f"{leaf.source}.{leaf.table.column(leaf.column).name}")
     else:
         columns.append(f"{leaf.source}.{leaf.table.event_column}")
-    if leaf.place:
+    if isinstance(leaf.place, Graph):
+        columns += graph_columns(leaf.place)
+    elif leaf.place:
         columns += [f"sites.{name}" for name in ("account_id", "site_id", leaf.place)]
     return tuple(dict.fromkeys(columns))
 
@@ -166,7 +192,14 @@ def feature_columns(feature: Feature) -> tuple[str, ...]:
     timed = [f"{feature.leaf.source}.{c}" for c in TIMED if "peak" in (feature.verb, feature.inner)]
     by = (f"{feature.leaf.source}.{feature.by.column}",) if isinstance(feature.by, Parts) else ()
     priced = rate_columns(feature) if isinstance(feature.by, Rates) else ()
-    return tuple(dict.fromkeys([*leaf_columns(feature.leaf), *other, *by, *priced, *timed]))
+    joined = graph_columns(graph_of(feature.leaf)) if feature.verb in OF_GRAPHS else ()
+    return tuple(dict.fromkeys([*leaf_columns(feature.leaf), *other, *by, *priced, *timed, *joined]))
+
+
+def graph_columns(graph: Graph) -> tuple[str, ...]:
+    """``table.column`` of what tells who talks with whom."""
+    made = leaf_columns(Leaf(graph.source, graph.conditions, "counterparty_id", graph.window_days))
+    return (*made, *(f"lines.{name}" for name in ("account_id", "line_id", "number_id")))
 
 
 def rate_columns(feature: Feature) -> tuple[str, ...]:
