@@ -33,6 +33,7 @@ SHAPE = FeatureSet(
         broadband.sum("megabytes", over=weeks).zero_streak(),
         calls.steepest_fall("line_id", over=days(30)),
         out.distinct("line_id", over=days(30)).lost(),
+        out.distinct("line_id", over=days(30)).lost_share(),
     ],
     idea="Wei and Chiu (2002), Turning telecommunications call details to churn prediction, Expert Systems "
     "with Applications 23",

@@ -199,6 +199,13 @@ CASES: Sequence[Case] = [
         0,
     ),
     Case(
+        out.distinct("line_id", over=days(15)).lost_share(),
+        "calls_out_line_id_distinct_15d_lost_share",
+        "SELECT account_id, avg(CASE WHEN now THEN 0.0 ELSE 1.0 END) FROM (SELECT account_id, line_id, "
+        "bool_or(event_day >= T - 15) AS now, bool_or(event_day < T - 15) AS before FROM calls WHERE S AND "
+        "event_day >= T - 30 AND direction = 'out' AND line_id IS NOT NULL GROUP BY 1, 2) WHERE before GROUP BY 1",
+    ),
+    Case(
         out.distinct("counterparty_id", over=days(30)).kept(),
         "calls_out_counterparty_id_distinct_30d_kept",
         "SELECT account_id, sum(now * before) / count(*) FROM (SELECT account_id, counterparty_id, "

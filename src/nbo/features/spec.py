@@ -190,6 +190,10 @@ class Declared:
         """How many different values were there in as long before the window, and are in it no more."""
         return self._turnover("lost")
 
+    def lost_share(self) -> "Declared":
+        """Share of the different values of as long before the window that are in it no more, 0 to 1."""
+        return self._turnover("lost_share")
+
     def kept(self) -> "Declared":
         """Share of the different values of both spans that are in both, 0 to 1."""
         return self._turnover("kept")
