@@ -34,7 +34,7 @@ from nbo.world.truth import wallets
 ROOT = Path(__file__).resolve().parents[1]
 ACCOUNTS, MONTHS, SEED = 10_000, 15, 1
 LEAKS = 0.2
-LEAKAGE, GRAPH = ("rivals", "settlement", "shape"), ("neighbours",)
+LEAKAGE, GRAPH = ("rivals", "settlement", "shape"), ("neighbours", "graph")
 Floats = np.ndarray
 
 
@@ -78,7 +78,8 @@ def left_out(operator: Operator) -> dict[str, tuple[str, ...]]:
         "all": (),
         **{f"without {family}": (family,) for family in families},
         "without rivals, settlement, shape": LEAKAGE,
-        "without these and neighbours": LEAKAGE + GRAPH,
+        "without neighbours, graph": GRAPH,
+        "without any of these": LEAKAGE + GRAPH,
     }
 
 

@@ -1,7 +1,7 @@
 """lost_share: which part of the values of as long before the window is in it no more, 0 to 1.
 
-``out.distinct("line_id", over=days(30)).lost_share()`` is ``calls_out_line_id_distinct_30d_lost_share``: of four
-lines that called in the 30 days before one is silent now: 0.25. No such value before gives null.
+``out.distinct("line_id", over=days(30)).lost_share()`` is ``calls_out_line_id_distinct_30d_lost_share``: of
+four lines that called in the 30 days before one is silent now: 0.25. No such value before gives null.
 """
 
 from nbo.features.declared import Feature
