@@ -104,7 +104,8 @@ class OnlineRows:
         digest = hashlib.sha256(self._keys.view(np.uint8).data).digest()
         if digest != mapped[start + self._keys.nbytes : start + self._keys.nbytes + DIGEST]:
             raise damaged(path, "account ids of their own digest", "others")
-        values = np.frombuffer(mapped, "<f8", count * wide, layout.values_at(header_bytes))
+        self._mapped, self._values_at = mapped, layout.values_at(header_bytes)
+        values = np.frombuffer(mapped, "<f8", count * wide, self._values_at)
         self._rows = values.reshape(count, wide)
         self._checks = self._rows.view("<u8")[:, -1]
 
@@ -134,10 +135,19 @@ class OnlineRows:
         StorageError
             The row's check word is not that of its account and values: the disk gave other bytes.
         """
+        self._fetch(place)
         row = self._rows[place, :-1]
         if check_word(self._keys[place], row) != int(self._checks[place]):
             raise StorageError(f"{self.path}: row {place:,} differs from its check word", AGAIN)
         return row.copy()
+
+    def _fetch(self, place: int) -> None:
+        """Ask for all pages of a row at once; touched one after the other, each would wait for the disk."""
+        wide = self._rows.strides[0]
+        start = self._values_at + place * wide
+        first = start - start % mmap.PAGESIZE
+        if start + wide > first + mmap.PAGESIZE and hasattr(mmap, "MADV_WILLNEED"):
+            self._mapped.madvise(mmap.MADV_WILLNEED, first, start + wide - first)
 
     def raw(self, place: int) -> dict[str, float | str | None]:
         """The values of one row by name, as the snapshot has them, numbers as floats."""
