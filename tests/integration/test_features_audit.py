@@ -94,10 +94,12 @@ def test_a_column_that_holds_the_answer_fails_the_audit(
 
 def test_some_accounts_have_the_features_they_have_among_all(store: Path, tmp_path: Path) -> None:
     whole = Store.open(store)
-    some = sampled_store(whole, tmp_path / "some", 25, seed=3)
+    some = sampled_store(whole, tmp_path / "some", 60, seed=3)
     compiled = compile_features(Workspace.find(ROOT).feature_sets("churn"))
     rows = feature_rows(some, compiled, whole.latest.back(60))
-    assert 5 < rows.num_rows <= 25
+    assert 20 < rows.num_rows <= 60
+    # The others are those around them, so that what looks at others has some to look at.
+    assert pc.sum(pc.greater(rows["calls_degree_90d"], 0)).as_py() > 8
     among_all = feature_rows(whole, compiled, whole.latest.back(60), rows["account_id"].to_pylist())
     around = {"sites.site_id", "lines.number_id"}
     own = [feature.name for feature in compiled.features if not around & set(feature.columns)]

@@ -23,7 +23,10 @@ from nbo.tables.direct import read_tables, store_from_tables
 from nbo.tables.store import Store
 
 REACH_DAYS = 400
+FEW = 20
+"""One account in so many of a sample has others of the sample around it."""
 Mask = npt.NDArray[np.bool_]
+Texts = npt.NDArray[np.object_]
 
 
 def leaking_features(
@@ -51,10 +54,10 @@ def leaking_features(
 
 
 def sampled_store(store: Store, out: Path, accounts: int, seed: int) -> Store:
-    """A store of some accounts drawn at random; what belongs to no account stays whole.
+    """A store of some accounts; what belongs to no account stays whole.
 
-    A feature depends on its own account alone, so what leaks shows among some as among all. Neighbours are
-    the exception: fewer of them are there to look at, and what leaks through one of them shows still.
+    Most features depend on their own account alone, and what leaks shows among some as among all. For those
+    that look at others, half of the accounts are drawn at random and half from around a few of these.
 
     Parameters
     ----------
@@ -63,16 +66,46 @@ def sampled_store(store: Store, out: Path, accounts: int, seed: int) -> Store:
     accounts : int
         How many; all where there are fewer.
     """
-    known = np.unique(pc.unique(read_table(store, "lines")["account_id"]).to_numpy(zero_copy_only=False))
-    drawn = np.random.default_rng(seed).choice(known, min(accounts, len(known)), replace=False)
-    chosen = pa.array(np.sort(drawn), pa.string())
+    rng = np.random.default_rng(seed)
+    known = np.unique(read_column(store, "lines", "account_id"))
+    count = min(accounts, len(known))
+    first = rng.choice(known, (count + 1) // 2, replace=False)
+    few = pa.array(first[: max(1, count // FEW)], pa.string())
+    around = np.setdiff1d(accounts_around(store, few), first)
+    near = rng.permutation(np.intersect1d(around, known))[: count // 2]
+    drawn = np.concatenate([first, near])
+    others = rng.choice(np.setdiff1d(known, drawn), count - len(drawn), replace=False)
+    chosen = pa.array(np.sort(np.concatenate([drawn, others])), pa.string())
     tables = {name: read_table(store, name, chosen) for name in store.manifest["tables"]}
     return rewritten(store, out, tables)
 
 
-def read_table(store: Store, name: str, accounts: pa.Array | None = None) -> pa.Table:
-    """A table of a store, or the rows of some accounts of it."""
-    owned = accounts is not None and "account_id" in contract(name).column_names
+def accounts_around(store: Store, accounts: pa.Array) -> Texts:
+    """Those who share a building with any of these, or whose numbers these call."""
+    found = [np.array([], dtype=object)]
+    if store.has("sites", "building_id"):
+        buildings = read_column(store, "sites", "building_id", pc.field("account_id").isin(accounts))
+        found.append(read_column(store, "sites", "account_id", pc.field("building_id").isin(buildings)))
+    if store.has("calls", "counterparty_id") and store.has("lines", "number_id"):
+        numbers = read_column(store, "calls", "counterparty_id", pc.field("account_id").isin(accounts))
+        found.append(read_column(store, "lines", "account_id", pc.field("number_id").isin(numbers)))
+    return np.unique(np.concatenate(found))
+
+
+def read_column(store: Store, table: str, column: str, only: pc.Expression | None = None) -> Texts:
+    """The different values of a column of keys, nulls left out."""
+    parts = [
+        pq.read_table(path, columns=[column], partitioning=None, filters=only)[column].unique()
+        for path in store.files(table)
+    ]
+    values = pa.chunked_array(parts, pa.string()).unique().drop_null()
+    texts: Texts = values.to_numpy(zero_copy_only=False)
+    return texts
+
+
+def read_table(store: Store, name: str, accounts: pa.Array) -> pa.Table:
+    """The rows of some accounts, or all rows of a table whose rows belong to no account."""
+    owned = "account_id" in contract(name).column_names
     only = pc.field("account_id").isin(accounts) if owned else None
     return pa.concat_tables(
         [pq.read_table(path, partitioning=None, filters=only) for path in store.files(name)]
