@@ -17,13 +17,13 @@ ASKED = "$graph_accounts"
 """The accounts asked for. A graph reads all accounts whoever is asked for, so it is never cut into slices."""
 ONE = 2**30
 """Shares are summed in whole steps of 1 / this: sums of floats depend on their order."""
+NOTHING = "CAST(NULL AS BIGINT)"
 
 STEPS = 3
-"""How far :meth:`GraphPlan.spread` follows the graph, each step counting half of the one before."""
+"""How far a spread follows the graph, each step counting half of the one before."""
 ROUNDS = 10
 """Rounds of PageRank: what longer walks than so many calls would add is left out."""
 DAMPING = 0.85
-NOTHING = "CAST(NULL AS BIGINT)"
 BASE = round((1 - DAMPING) * ONE)
 """PageRank of an account that nobody calls."""
 
@@ -37,7 +37,17 @@ NUMBERS = f"""    SELECT number_id, account_id AS other FROM (
 
 @dataclass
 class GraphPlan:
-    """What is asked of one graph."""
+    """What is asked of one graph.
+
+    Parameters
+    ----------
+    tables : dict of str to TablePlan
+        The rows that its accounts are asked for, by table.
+    spread : dict of (str, int) to None
+        Table and number of the rows that a spread is asked of, in order.
+    ranked : bool
+        Whether PageRank is.
+    """
 
     tables: dict[str, TablePlan] = field(default_factory=dict)
     spread: dict[tuple[str, int], None] = field(default_factory=dict)
