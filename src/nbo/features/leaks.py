@@ -67,7 +67,7 @@ def sampled_store(store: Store, out: Path, accounts: int, seed: int) -> Store:
         How many; all where there are fewer.
     """
     rng = np.random.default_rng(seed)
-    known = np.unique(read_column(store, "lines", "account_id"))
+    known = np.unique(texts(read_column(store, "lines", "account_id")))
     count = min(accounts, len(known))
     first = rng.choice(known, (count + 1) // 2, replace=False)
     few = pa.array(first[: max(1, count // FEW)], pa.string())
@@ -82,25 +82,29 @@ def sampled_store(store: Store, out: Path, accounts: int, seed: int) -> Store:
 
 def accounts_around(store: Store, accounts: pa.Array) -> Texts:
     """Those who share a building with any of these, or whose numbers these call."""
-    found = [np.array([], dtype=object)]
+    found = [pa.array([], pa.string())]
     if store.has("sites", "building_id"):
         buildings = read_column(store, "sites", "building_id", pc.field("account_id").isin(accounts))
         found.append(read_column(store, "sites", "account_id", pc.field("building_id").isin(buildings)))
     if store.has("calls", "counterparty_id") and store.has("lines", "number_id"):
         numbers = read_column(store, "calls", "counterparty_id", pc.field("account_id").isin(accounts))
         found.append(read_column(store, "lines", "account_id", pc.field("number_id").isin(numbers)))
-    return np.unique(np.concatenate(found))
+    return np.unique(texts(pa.concat_arrays(found)))
 
 
-def read_column(store: Store, table: str, column: str, only: pc.Expression | None = None) -> Texts:
+def read_column(store: Store, table: str, column: str, only: pc.Expression | None = None) -> pa.Array:
     """The different values of a column of keys, nulls left out."""
     parts = [
         pq.read_table(path, columns=[column], partitioning=None, filters=only)[column].unique()
         for path in store.files(table)
     ]
-    values = pa.chunked_array(parts, pa.string()).unique().drop_null()
-    texts: Texts = values.to_numpy(zero_copy_only=False)
-    return texts
+    return pa.chunked_array(parts, pa.string()).unique().drop_null()
+
+
+def texts(values: pa.Array) -> Texts:
+    """The same as numpy has them."""
+    found: Texts = values.to_numpy(zero_copy_only=False)
+    return found
 
 
 def read_table(store: Store, name: str, accounts: pa.Array) -> pa.Table:

@@ -8,6 +8,7 @@ import pytest
 from nbo.asof import AsOf
 from nbo.features import FeatureSet, Words, compile_features, days, table
 from nbo.features.build import build_features, feature_rows
+from nbo.features.leaks import accounts_around
 from nbo.tables.direct import store_from_tables
 from nbo.tables.store import Store
 
@@ -107,6 +108,12 @@ def test_a_number_belongs_to_whom_it_was_given_last_as_known_then(tmp_path: Path
     assert told(store, 169)["B"][RANK] > told(store, 169)["D"][RANK]  # type: ignore[operator]
     assert told(store, 170)["B"][RANK] == pytest.approx(0.15)
     assert told(store, 170)["A"][DEGREE] == 2
+
+
+def test_around_an_account_are_those_whose_numbers_it_calls(tmp_path: Path) -> None:
+    store = store_of(tmp_path, LINES)
+    around = {account: set(accounts_around(store, pa.array([account]))) for account in "ABCD"}
+    assert around == {"A": {"A", "B", "C"}, "B": {"A", "C"}, "C": set(), "D": set()}
 
 
 def test_without_numbers_nothing_is_known_of_the_graph(tmp_path: Path) -> None:
