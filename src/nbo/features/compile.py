@@ -8,7 +8,7 @@ from nbo.errors import UsageError
 from nbo.features.codes import Parts
 from nbo.features.compiled import CompiledFeature, CompiledFeatures
 from nbo.features.context import context_of
-from nbo.features.declared import Feature, Graph, Leaf
+from nbo.features.declared import Feature, Graph
 from nbo.features.families import FeatureSet
 from nbo.features.plan import Plan
 from nbo.features.purposes import (
@@ -159,7 +159,7 @@ def place_name(place: str | Graph) -> str:
     """The name of a place, or of the rows that make a graph and their window."""
     if isinstance(place, str):
         return place
-    return f"{leaf_name(Leaf(place.source, place.conditions))}_{place.window_days}d"
+    return f"{leaf_name(place.rows)}_{window_name(place.rows)}"
 
 
 def by_name(feature: Feature) -> str:

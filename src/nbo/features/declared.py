@@ -22,28 +22,6 @@ TIMED = ("event_day", "event_second", SECONDS)
 
 
 @dataclass(frozen=True)
-class Graph:
-    """Which accounts talk with each other: by the numbers at the other end of rows over some days.
-
-    Parameters
-    ----------
-    source : str
-        Table name.
-    conditions : tuple of Condition
-        Rows that count; empty = all.
-    window_days : int
-    """
-
-    source: str
-    conditions: tuple[Condition, ...]
-    window_days: int
-
-    @property
-    def table(self) -> Table:
-        return contract(self.source)
-
-
-@dataclass(frozen=True)
 class Leaf:
     """A verb's subject: which rows, which column, how far back.
 
@@ -69,11 +47,24 @@ class Leaf:
     column: str | None = None
     window_days: int | None = None
     which: Which | None = None
-    place: str | Graph | None = None
+    place: "str | Graph | None" = None
 
     @property
     def table(self) -> Table:
         return contract(self.source)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Which accounts talk with each other: by the numbers at the other end of rows over some days.
+
+    Parameters
+    ----------
+    rows : Leaf
+        Over a window, without a column.
+    """
+
+    rows: Leaf
 
 
 @dataclass(frozen=True)

@@ -88,12 +88,12 @@ def side_by_side(told: list[tuple[str, dict[str, str]]]) -> str:
 
 def shares_sql(graph: Graph) -> str:
     """Who talks with whom, and which share of an account's rows with others of ours that is."""
-    table = graph.table
+    table = graph.rows.table
     event = table.event_column or ""
     rows = (
         f"SELECT account_id, counterparty_id FROM {table.name} WHERE {visible_sql(event)} "
-        f"AND {event} >= $as_of - {graph.window_days} "
-        f"AND {guarded_condition(table, condition_sql(table, graph.conditions))}"
+        f"AND {event} >= $as_of - {graph.rows.window_days} "
+        f"AND {guarded_condition(table, condition_sql(table, graph.rows.conditions))}"
     )
     return (
         f"    SELECT account_id, other,\n"
@@ -108,8 +108,8 @@ def steps_sql(source: str, asked: TablePlan, spread: list[int]) -> list[tuple[st
     """Which accounts have such rows; how many partners have, and what share of the talks is with those; then
     the same share of the partners' talks, and so on."""
     counted = [f"sum(CASE WHEN r{n} > 0 THEN 1 ELSE 0 END) AS have_{n}" for n in asked.totals.values()]
-    first = [f"sum(CASE WHEN r{n} > 0 THEN {whole('share')} ELSE 0 END) AS met_{n}" for n in spread]
-    after = [f"sum({whole(f'share * coalesce(met_{n}, 0)', 1)}) AS met_{n}" for n in spread]
+    first = [f"sum(CASE WHEN r{n} > 0 THEN {whole(f'share * {ONE}')} ELSE 0 END) AS met_{n}" for n in spread]
+    after = [f"sum({whole(f'share * coalesce(met_{n}, 0)')}) AS met_{n}" for n in spread]
     parts = [(f"those_{source}", totals_sql(contract(source), asked, "TRUE"))]
     for step in range(1, STEPS + 1 if spread else 2):
         before = parts[-1][0]
@@ -136,13 +136,12 @@ def rounds_sql() -> list[tuple[str, str]]:
             before = parts[-1][0]
             visits = f"coalesce(visits, {BASE})"
             come = f"\n    LEFT JOIN {before} ON {before}.account_id = shares.account_id"
-        passed = whole(f"share * {visits} * {DAMPING}", 1)
+        passed = whole(f"share * {visits} * {DAMPING}")
         visited = f"SELECT other AS account_id, {BASE} + sum({passed}) AS visits"
         parts.append((f"rank{number}", f"    {visited} FROM shares{come} GROUP BY other"))
     return parts
 
 
-def whole(expression: str, one: int = ONE) -> str:
-    """A float as a whole number of the steps that ``one`` has, rounded down."""
-    scaled = expression if one == 1 else f"{expression} * {one}"
-    return f"CAST(floor({scaled}) AS BIGINT)"
+def whole(expression: str) -> str:
+    """A float, rounded down."""
+    return f"CAST(floor({expression}) AS BIGINT)"

@@ -108,7 +108,7 @@ class Plan:
     def graph(self, graph: Graph) -> tuple[str, GraphPlan]:
         """The relation of a graph, and what is asked of it."""
         plan = self.graphs.setdefault(graph, GraphPlan())
-        return f"{graph.source}_graph{list(self.graphs).index(graph)}", plan
+        return f"{graph.rows.source}_graph{list(self.graphs).index(graph)}", plan
 
     def tally(self, leaf: Leaf, tally: Tally = "seen") -> str:
         """Reference to an exact number about the different values of the leaf's column, null without rows."""

@@ -352,7 +352,7 @@ class Source:
         """Who talks with whom, for :meth:`Declared.neighbours` and :meth:`Declared.spread`; one window."""
         only_talks("graph", self.table)
         lengths = window_lengths(self.table, "graph", over, state_now=self.state_now)
-        return Graph(self.table.name, self.conditions, only_one_window("graph", lengths))
+        return Graph(Leaf(self.table.name, self.conditions, None, only_one_window("graph", lengths)))
 
     def days_since(self, which: Which, over: Sequence[Window]) -> Declared:
         """Days from the last (or first) row within the window to the decision date."""

@@ -57,11 +57,6 @@ def covered(leaf: Leaf, expression: str, days: int | None = None) -> str:
     return f"CASE WHEN {first} {sign} {start} THEN {expression} END"
 
 
-def covered_graph(graph: Graph, expression: str) -> str:
-    """The expression where the visible history spans the graph's window too."""
-    return covered(Leaf(graph.source, window_days=graph.window_days), expression)
-
-
 def of_value(leaf: Leaf, parts: Parts, value: str) -> Leaf:
     """The leaf's rows that have one value of a column."""
     return replace(leaf, conditions=(*leaf.conditions, condition(leaf.table, parts.column, value)))
@@ -134,16 +129,12 @@ def within(leaf: Leaf) -> Words:
 
 def graph_of(leaf: Leaf) -> Graph:
     """The graph that a leaf's rows make, or that it looks around in."""
-    if isinstance(leaf.place, Graph):
-        return leaf.place
-    if leaf.window_days is None:
-        raise ValueError("a graph needs a window")
-    return Graph(leaf.source, leaf.conditions, leaf.window_days)
+    return leaf.place if isinstance(leaf.place, Graph) else Graph(leaf)
 
 
 def partners_words(graph: Graph) -> Words:
     """The accounts that one talks with."""
-    rows, length = rows_words(Leaf(graph.source, graph.conditions)), graph.window_days
+    rows, length = rows_words(graph.rows), graph.rows.window_days
     return Words(
         f"other accounts in touch by {rows.en} within {length} days", f"{length}天内有{rows.zh}往来的其他客户"
     )
@@ -198,7 +189,7 @@ def feature_columns(feature: Feature) -> tuple[str, ...]:
 
 def graph_columns(graph: Graph) -> tuple[str, ...]:
     """``table.column`` of what tells who talks with whom."""
-    made = leaf_columns(Leaf(graph.source, graph.conditions, "counterparty_id", graph.window_days))
+    made = leaf_columns(replace(graph.rows, column="counterparty_id"))
     return (*made, *(f"lines.{name}" for name in ("account_id", "line_id", "number_id")))
 
 

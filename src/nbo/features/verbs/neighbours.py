@@ -11,7 +11,6 @@ from nbo.features.plan import Plan
 from nbo.features.verbs.meaning import (
     Meaning,
     covered,
-    covered_graph,
     partners_words,
     rows_words,
     within,
@@ -26,7 +25,7 @@ def meaning(feature: Feature, plan: Plan) -> Meaning:
     those, of, when = others_words(leaf), rows_words(leaf), within(leaf)
     expression = covered(leaf, f"CAST({have} AS DOUBLE) / nullif({others}, 0)")
     return Meaning(
-        expression=covered_graph(leaf.place, expression) if isinstance(leaf.place, Graph) else expression,
+        expression=covered(leaf.place.rows, expression) if isinstance(leaf.place, Graph) else expression,
         sql_type="DOUBLE",
         unit="share",
         words=Words(

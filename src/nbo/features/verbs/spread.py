@@ -11,7 +11,6 @@ from nbo.features.plan import Plan
 from nbo.features.verbs.meaning import (
     Meaning,
     covered,
-    covered_graph,
     graph_of,
     partners_words,
     rows_words,
@@ -28,7 +27,7 @@ def meaning(feature: Feature, plan: Plan) -> Meaning:
     met = f"CASE WHEN {plan.partners(graph)} > 0 THEN {led} END"
     those, of, when = partners_words(graph), rows_words(leaf), within(leaf)
     return Meaning(
-        expression=covered_graph(graph, covered(leaf, met)),
+        expression=covered(graph.rows, covered(leaf, met)),
         sql_type="DOUBLE",
         unit="share",
         words=Words(
