@@ -4,7 +4,8 @@ Three questions, each a table of its own:
 
 - ``months``: features at twelve dates a month apart, in one process, against one scan of all the calls;
 - ``memory``: the peak of a build and of a check as the history grows, with as many calls a day;
-- ``day``: ``nbo check`` of a day that arrived, against a scan of that day's file and a check of everything.
+- ``day``: ``nbo check`` of a day that arrived, against a scan of that day's file and a check of everything;
+  and what features at earlier dates, asked for again, cost then.
 
 CPU is user + system time of a process less that of one that only starts, imports and opens the store. A
 missed target is printed and does not fail the run.
@@ -31,6 +32,8 @@ CHECK_WORKER = Path(__file__).resolve().with_name("check_worker.py")
 MONTHS = 12
 SCANS = 100
 """Of a day's file: one alone is too short to measure."""
+WEEKS = 8
+"""Dates a week apart, whose features a new day must not cost again."""
 BEFORE_FIRST = 90
 """Days that the longest window needs before the first date."""
 TABLE = ["| | CPU, s | CPU / scan | wall, s | peak memory, MiB |", "|---|---:|---:|---:|---:|"]
@@ -146,10 +149,13 @@ def day(arguments: argparse.Namespace) -> list[str]:
     arrives.rename(newest)
     start = check("start")
     everything = check("check", raw, store).less(start)
+    dates = [str(AsOf(END_DAY - back)) for back in range(7 * WEEKS, 0, -7)]
+    built = work("ours", store, *dates).less(work("empty", store))
     newest.rename(arrives)
     scans = check("scan", arrives, SCANS).less(start)
     scan = Cost(scans.cpu / SCANS, scans.wall / SCANS, scans.peak)
     one_day = check("check", raw, store).less(start)
+    again = work("ours", store, *dates).less(work("empty", store))
     lines = [
         f"{size.calls // size.days:,} calls a day, one Parquet file each; {days} days and one more.",
         "",
@@ -159,6 +165,8 @@ def day(arguments: argparse.Namespace) -> list[str]:
         row("scan of the new file", scan, scan),
         row("check of the new day", one_day, scan),
         row(f"check of the {days} days before", everything, scan),
+        row(f"features at {WEEKS} earlier dates, before the new day", built, scan),
+        row("the same dates asked for again, after the new day", again, scan),
     ]
     targets = [
         Target("CPU, new day / scan of its file", one_day.cpu / scan.cpu, 3.0),

@@ -122,7 +122,7 @@ def generate(out_folder: Path, size: Size) -> None:
         Embedded(memory_limit="4GiB", spill_folder=spill) as engine,
     ):
         claim_folder(out_folder)
-        clear_store(out_folder, "")
+        clear_store(out_folder)
         engine.execute(f"CREATE TEMP TABLE generated AS {calls_sql(size)}")
         made = contract("calls")
         columns = [name for name in made.column_names if name != "charge_amount"]

@@ -153,7 +153,7 @@ def generate_operator(out: Path, accounts: int, products: list[str]) -> None:
         Embedded(memory_limit="6GiB", spill_folder=spill) as engine,
     ):
         claim_folder(out)
-        clear_store(out, "")
+        clear_store(out)
         reports = {name: written(engine, out, name, sql) for name, sql in texts.items()}
         write_direct_manifest(out, reports, end_day=END_DAY, zone="Asia/Shanghai", currency="CNY")
 

@@ -11,7 +11,7 @@ from nbo.decisions.log import log_url, open_log
 from nbo.decisions.recommender import MODEL as OFFERS_MODEL
 from nbo.decisions.settings import ValueSettings, value_settings
 from nbo.errors import DataError, UsageError
-from nbo.features.build import REBUILD, Snapshot
+from nbo.features.build import REBUILD, Snapshot, standing_snapshot
 from nbo.files import MANIFEST, read_manifest
 from nbo.keys import bundle_key
 from nbo.tables.store import Store
@@ -232,14 +232,17 @@ def load(settings: ServeSettings, stamp: Stamp, bundle: Bundle, as_of: AsOf) -> 
     """Map the snapshot's rows as the bundle reads them, and read the margins beside it."""
     store = Store.open(settings.store)
     manifest = read_manifest(stamp.snapshot, REBUILD)
+    snapshot: Snapshot | None = Snapshot(stamp.snapshot, as_of, manifest)
     if manifest.get("store_id") != store.store_id:
+        snapshot = standing_snapshot(store, bundle.features, as_of)
+    if snapshot is None:
         raise DataError(
             str(stamp.snapshot),
             "a feature snapshot of this store",
             "one of another store",
             next_step="Run nbo score with the same --store and --as-of",
         )
-    rows = BundleRows.of(Snapshot(stamp.snapshot, as_of, manifest), bundle)
+    rows = BundleRows.of(snapshot, bundle)
     value = value_settings(workspace_of(settings.workspace).settings)
     margins = monthly_margins(store, as_of, margin_share=value.margin_share)
     known = margins.filter(margins["monthly_margin_amount"].is_valid())

@@ -144,7 +144,12 @@ def write_manifest(folder: Path, facts: Mapping[str, Any]) -> None:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != MANIFEST
     }
-    text = json.dumps({**facts, "files": files}, indent=1, sort_keys=True, ensure_ascii=False)
+    put_manifest(folder, {**facts, "files": files})
+
+
+def put_manifest(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write ``MANIFEST.json`` of files that are known already; in place of an older one, at once."""
+    text = json.dumps(facts, indent=1, sort_keys=True, ensure_ascii=False)
     write_atomic(folder / MANIFEST, text + "\n")
 
 

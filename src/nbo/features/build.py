@@ -1,11 +1,12 @@
 """Build compiled features over a store as of a date.
 
 ``STORE/features/<feature_hash>/as_of=YYYY-MM-DD/part-00000.parquet`` and its manifest are shared by
-training, scoring, the at-risk list and the server. A build that exists for the same store is read,
-not repeated.
+training, scoring, the at-risk list and the server. A build that exists is read, not repeated, for as
+long as the store shows the same at its date: also when days have arrived since.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,18 @@ from nbo.features.compiled import CompiledFeatures
 from nbo.features.gaps import missing_features, refuse_unknown_networks, short_features
 from nbo.features.parameters import bind, read_parameters
 from nbo.features.stages import staged_rows
+from nbo.features.visible import visible_data
 from nbo.files import (
     MANIFEST,
     damaged_files,
     lock,
+    put_manifest,
     read_manifest,
     spill_folder,
     staged_folder,
     write_manifest,
 )
+from nbo.tables.folder import ASKED
 from nbo.tables.store import Store
 
 REBUILD = "Build the features again"
@@ -48,9 +52,10 @@ class Snapshot:
         Where the Parquet part and its manifest lie.
     as_of : AsOf
     manifest : mapping
-        ``rows``, ``feature_hash``, ``store_id``, ``nulls`` (count by feature), ``missing`` (note by
-        feature whose columns the source does not have), ``short`` (note by feature whose window begins
-        before the data do).
+        ``rows``, ``feature_hash``, ``store_id`` (the newest store that it is known to stand for),
+        ``visible`` (digest of what it could depend on), ``nulls`` (count by feature), ``missing`` (note
+        by feature whose columns the source does not have), ``short`` (note by feature whose window
+        begins before the data do).
     """
 
     folder: Path
@@ -90,31 +95,70 @@ def build_features(
     StorageError
         The disk is full, or a finished part was damaged afterwards.
     """
-    folder = features_folder(store, compiled, as_of)
-    found = existing(folder, store)
+    found = standing_snapshot(store, compiled, as_of)
     if found is not None:
-        return Snapshot(folder, as_of, found)
+        return found
+    folder = features_folder(store, compiled, as_of)
     with lock(folder):
-        found = existing(folder, store)
-        if found is None:
+        manifest = existing(folder, store)
+        if manifest is None:
+            visible = visible_data(store, compiled, as_of)
             with staged_folder(folder) as stage:
                 nulls = write_part(store, compiled, as_of, stage / PART, spark)
-                write_manifest(stage, manifest_facts(store, compiled, as_of, nulls))
-            found = read_manifest(folder, REBUILD)
-    return Snapshot(folder, as_of, found)
+                facts = manifest_facts(store, compiled, as_of, nulls)
+                write_manifest(stage, {**facts, "visible": visible})
+            manifest = read_manifest(folder, REBUILD)
+    return Snapshot(folder, as_of, manifest)
+
+
+def standing_snapshot(store: Store, compiled: CompiledFeatures, as_of: AsOf) -> Snapshot | None:
+    """The snapshot that was built from this store, or from an earlier one that showed the same at the
+    date; None where there is none.
+
+    Raises
+    ------
+    BusyError
+        Another job builds it anew.
+    StorageError
+        A finished part was damaged afterwards.
+    """
+    folder = features_folder(store, compiled, as_of)
+    manifest = existing(folder, store)
+    if manifest is None and (folder / MANIFEST).is_file():
+        with lock(folder):
+            manifest = existing(folder, store) or taken_over(folder, store, compiled, as_of)
+    return None if manifest is None else Snapshot(folder, as_of, manifest)
 
 
 def existing(folder: Path, store: Store) -> dict[str, Any] | None:
-    """The manifest of a whole build over this very store, or None."""
+    """The manifest of a whole build that stands for this very store, or None."""
     if not (folder / MANIFEST).is_file():
         return None
     manifest = read_manifest(folder, REBUILD)
     if manifest.get("store_id") != store.store_id:
         return None
+    refuse_damaged(folder, manifest)
+    # What nobody asks for is removed some day; a folder that none may write is nobody's to clear either.
+    with suppress(OSError):
+        (folder / ASKED).touch()
+    return manifest
+
+
+def taken_over(folder: Path, store: Store, compiled: CompiledFeatures, as_of: AsOf) -> dict[str, Any] | None:
+    """The manifest of an earlier store's build, which from now on stands for this one; None where this
+    one shows anything else at the date."""
+    manifest = read_manifest(folder, REBUILD)
+    if manifest.get("visible") != visible_data(store, compiled, as_of):
+        return None
+    refuse_damaged(folder, manifest)
+    put_manifest(folder, {**manifest, "store_id": store.store_id})
+    return read_manifest(folder, REBUILD)
+
+
+def refuse_damaged(folder: Path, manifest: Mapping[str, Any]) -> None:
     damaged = damaged_files(folder, manifest)
     if damaged:
         raise StorageError(f"{folder / damaged[0]}: differs from its manifest", f"Remove {folder}, run again")
-    return manifest
 
 
 def manifest_facts(

@@ -228,7 +228,6 @@ def origin(snapshot: Snapshot) -> dict[str, Any]:
     return {
         "part": manifest["files"][PART],
         "feature_hash": manifest["feature_hash"],
-        "store_id": manifest["store_id"],
         "as_of": manifest["as_of"],
         "rows": manifest["rows"],
     }

@@ -63,7 +63,7 @@ def store_from_tables(
     """
     with lock(out), Embedded(threads=1) as engine:
         claim_folder(out)
-        clear_store(out, "")
+        clear_store(out)
         reports = {}
         for name, rows in tables.items():
             declared = (

@@ -5,6 +5,7 @@ the month brought many. What arrives today thus never changes what arrived befor
 While a month is the newest, fewer rows suffice: the day that arrives next is then written alone.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -22,6 +23,7 @@ LARGE_MONTH = 3_000_000
 OPEN_MONTH = 200_000
 """So has the newest month from fewer rows on; they join when the next one begins."""
 EMPTY_PART = "part-0.parquet"
+PART_NAME = re.compile(r"part-(?P<year>\d{4})-(?P<month>\d{2})(?:-(?P<day>\d{2}))?\.parquet")
 OPTIONS = f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
 
 
@@ -32,6 +34,27 @@ class Part:
     first: int
     after: int
     name: str
+
+    @classmethod
+    def named(cls, name: str) -> "Part | None":
+        """The part that a file of this name holds; None where the name tells no day.
+
+        Examples
+        --------
+        >>> Part.named("part-2024-02.parquet")
+        Part(first=19754, after=19783, name='part-2024-02.parquet')
+        >>> Part.named("part-2024-02-29.parquet")
+        Part(first=19782, after=19783, name='part-2024-02-29.parquet')
+        >>> Part.named("part-0.parquet")
+        """
+        found = PART_NAME.fullmatch(name)
+        if found is None:
+            return None
+        month = date(int(found["year"]), int(found["month"]), 1)
+        if found["day"] is None:
+            return cls(day_of(month), day_of(next_month(month)), name)
+        day = day_of(month) + int(found["day"]) - 1
+        return cls(day, day + 1, name)
 
 
 def write_table(

@@ -153,7 +153,8 @@ def test_without_a_release_a_snapshot_or_a_store_nothing_starts(operator: Any, t
         loaded_after(operator, as_of="yesterday")
     manifest = operator.store / "MANIFEST.json"
     store_id = Store.open(operator.store).store_id
-    manifest.write_text(manifest.read_text().replace(store_id, "0" * len(store_id)))
+    changed = manifest.read_text().replace('"currency": "CNY"', '"currency": "HKD"')
+    manifest.write_text(changed.replace(store_id, "0" * len(store_id)))
     with pytest.raises(
         DataError, match="expected a feature snapshot of this store, got one of another store"
     ):
@@ -161,6 +162,17 @@ def test_without_a_release_a_snapshot_or_a_store_nothing_starts(operator: Any, t
     (operator.workspace / "releases" / "current.json").unlink()
     with pytest.raises(UsageError, match=r"expected a released bundle, got none\. Run nbo promote churn"):
         loaded_after(operator)
+
+
+def test_a_snapshot_of_yesterdays_store_is_served_while_it_stands(operator: Any) -> None:
+    manifest = operator.store / "MANIFEST.json"
+    store_id = Store.open(operator.store).store_id
+    before = loaded_after(operator).require()
+    manifest.write_text(manifest.read_text().replace(store_id, "0" * len(store_id)))
+    after = loaded_after(operator).require()
+    assert after.as_of == before.as_of
+    account = next(iter(operator.batch(operator.first)))
+    assert after.rows.row(account).tolist() == before.rows.row(account).tolist()
 
 
 def test_a_server_without_a_release_exits_with_one_line(operator: Any, refused_start: Any) -> None:

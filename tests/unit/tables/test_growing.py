@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from nbo.asof import AsOf, days
+from nbo.features import FeatureSet, Words, compile_features, table
+from nbo.features.build import PART, build_features, feature_rows
 from nbo.files import MANIFEST
-from nbo.tables import CheckReport
+from nbo.tables import CheckReport, Store
 from tests.unit.tables.conftest import CALLS_HEADER, Operator
 
 MAP = 'extends = "canonical"\n[tables.calls]\nallowed_quarantined_share = 0.9\n'
@@ -226,6 +229,53 @@ def test_whatever_comes_day_by_day_ends_as_one_check_of_all(
         write(grown.operator, f"calls-{day + 1}.csv", rows)
         grown.check()
     grown.same_as_whole()
+
+
+COMPILED = compile_features(
+    [
+        FeatureSet(
+            "calls",
+            Words("Calls", "通话"),
+            [
+                table("calls").count(over=days(7, 60)),
+                table("calls").where(counterparty="rival").sum("minutes", over=days(60)),
+                table("calls").distinct("counterparty_id", over=days(60)),
+            ],
+        )
+    ]
+)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_snapshot_that_stands_is_what_a_build_gives_now(
+    grown: Grown, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    luck = random.Random(seed)
+    monkeypatch.setattr("nbo.tables.writing.OPEN_MONTH", luck.choice([2, 1000]))
+    dates = [AsOf.parse(text) for text in ("2024-04-01", "2024-05-01", "2024-05-02", "2024-05-03")]
+    for day in range(1, 6):
+        write(grown.operator, f"calls-{day + 1}.csv", [random_call(luck, day) for _ in range(4)])
+        grown.check()
+        store = Store.open(grown.operator.out)
+        for as_of in [when for when in dates if when <= store.latest]:
+            told = build_features(store, COMPILED, as_of).read()
+            assert told.equals(feature_rows(store, COMPILED, as_of))
+
+
+def test_late_calls_leave_earlier_snapshots_and_a_clash_with_a_call_of_then_does_not(grown: Grown) -> None:
+    def built() -> int:
+        snapshot = build_features(Store.open(grown.operator.out), COMPILED, AsOf.parse("2024-04-02"))
+        return (snapshot.folder / PART).stat().st_ino
+
+    write(grown.operator, "calls-2.csv", NEW[:1])
+    grown.check()
+    first = built()
+    write(grown.operator, "calls-3.csv", NEW)
+    grown.check()
+    assert built() == first
+    write(grown.operator, "calls-4.csv", [OLD[0].replace(",60,", ",61,")])
+    grown.check()
+    assert built() != first
 
 
 def random_call(luck: random.Random, day: int) -> str:
