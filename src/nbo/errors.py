@@ -20,6 +20,7 @@ from typing import ClassVar
 
 MAX_EXAMPLES = 5
 MAX_TEXT = 600
+SHOWN_NAMES = 8
 
 
 class NboError(Exception):
@@ -123,3 +124,15 @@ def shorten(text: str, limit: int = MAX_TEXT) -> str:
         return text
     keep = limit // 2
     return f"{text[:keep]} … {text[len(text) - (limit - keep - 3) :]}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few names, and how many more.
+
+    Examples
+    --------
+    >>> listed(["a", "b"])
+    'a, b'
+    """
+    more = len(names) - SHOWN_NAMES
+    return ", ".join(names[:SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -5,6 +5,8 @@ The suite is generated over the command line itself: a new command is in it with
 
 import json
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,8 @@ from typing import Any
 import pytest
 import typer
 
-from nbo.cli.app import app, run
+from nbo.cli.app import COMMANDS as WORDS
+from nbo.cli.app import command_line, run
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "commands.md"
@@ -31,7 +34,7 @@ def walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
             yield " ".join((*path, name)), inner
 
 
-ROOT_COMMAND = typer.main.get_command(app)
+ROOT_COMMAND = typer.main.get_command(command_line())
 COMMANDS = dict(walk(ROOT_COMMAND))
 GROUPS = sorted({path.rsplit(" ", 1)[0] for path in COMMANDS if " " in path})
 
@@ -51,6 +54,23 @@ def options(path: str) -> set[str]:
 def test_the_commands_of_the_house_are_there() -> None:
     names = "init simulate check tables features train tune evaluate models promote rollback score at-risk"
     assert {path.split()[0] for path in COMMANDS} >= set(f"{names} why serve report doctor demo".split())
+
+
+def test_every_module_has_the_commands_that_its_words_ask_for() -> None:
+    asked = [word for words in WORDS.values() for word in words]
+    assert sorted(asked) == sorted(ROOT_COMMAND.commands)
+    for words in WORDS.values():
+        assert {*typer.main.get_command(command_line(words[:1])).commands} == set(words)
+
+
+@pytest.mark.parametrize(
+    "words", ["check", "tables show calls", "features check", "features lineage x", "outcomes import"]
+)
+def test_what_runs_no_model_does_not_wait_for_libraries_that_do(words: str) -> None:
+    build = f"from nbo.cli.app import command_line; command_line({words.split()})"
+    code = f"{build}; import sys; print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert not {"lightgbm", "sklearn", "scipy", "matplotlib", "mlflow", "optuna"} & set(told.stdout.split())
 
 
 def test_a_group_that_acts_by_itself_is_a_command_too() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import typer
 
-from nbo.cli.app import app
+from nbo.cli.app import command_line
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -72,7 +72,7 @@ def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]
             yield " ".join((*path, name)), command
 
 
-EXISTING = dict(commands(typer.main.get_command(app)))
+EXISTING = dict(commands(typer.main.get_command(command_line())))
 SECTIONS = dict(re.findall(r"^## nbo (.+?)\n(.*?)(?=^## |\Z)", COMMANDS, flags=re.DOTALL | re.MULTILINE))
 
 

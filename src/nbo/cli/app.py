@@ -7,34 +7,80 @@
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 
 import typer
 
-from nbo.cli import auditing, data, features, learning, lineage, looking, outcomes, recommending, using
 from nbo.cli.answers import failure
 from nbo.errors import NboError
 
 DEFECT = 70
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help="Who is leaving or leaking, why, and what it is worth to keep them.",
+COMMANDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "data": ("init", "simulate", "check", "tables"),
+        "features": ("features",),
+        "learning": ("train", "tune", "evaluate", "models", "promote", "rollback"),
+        "using": ("score", "at-risk", "why", "serve"),
+        "recommending": ("recommend", "replay"),
+        "outcomes": ("outcomes",),
+        "looking": ("report", "doctor", "demo"),
+    }
 )
-data.add_to(app)
-features.add_to(app)
-auditing.add_to(features.features)
-lineage.add_to(features.features)
-learning.add_to(app)
-using.add_to(app)
-recommending.add_to(app)
-outcomes.add_to(app)
-looking.add_to(app)
+"""The first words of commands by the module that has them."""
+
+
+def command_line(words: Sequence[str] = ()) -> typer.Typer:
+    """The commands; of modules only those that the words ask for, for each brings libraries of its own.
+
+    Parameters
+    ----------
+    words : sequence of str
+        A command line; where its first word is no command, all commands are there.
+    """
+    app = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        help="Who is leaving or leaking, why, and what it is worth to keep them.",
+    )
+    # With one command alone in it, a command line would otherwise be that command.
+    app.callback()(lambda: None)
+    asked = {module for module, names in COMMANDS.items() if words and words[0] in names} or set(COMMANDS)
+    if "data" in asked:
+        from nbo.cli import data
+
+        data.add_to(app)
+    if "features" in asked:
+        # The two others put their commands beside those of features.
+        from nbo.cli import auditing, features, lineage  # noqa: F401
+
+        features.add_to(app)
+    if "learning" in asked:
+        from nbo.cli import learning
+
+        learning.add_to(app)
+    if "using" in asked:
+        from nbo.cli import using
+
+        using.add_to(app)
+    if "recommending" in asked:
+        from nbo.cli import recommending
+
+        recommending.add_to(app)
+    if "outcomes" in asked:
+        from nbo.cli import outcomes
+
+        outcomes.add_to(app)
+    if "looking" in asked:
+        from nbo.cli import looking
+
+        looking.add_to(app)
+    return app
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -47,7 +93,7 @@ def run(words: list[str]) -> int:
     """Run one command; returns the exit code. Everything foreseen is told in one line."""
     as_json = "--json" in words or "--format=json" in words or ("--format", "json") in pairwise(words)
     try:
-        code = app(words, standalone_mode=False)
+        code = command_line(words)(words, standalone_mode=False)
         return code if isinstance(code, int) else 0
     except NboError as error:
         return failure(str(error), error.exit_code, as_json)

@@ -7,17 +7,13 @@ from typing import Annotated
 import typer
 
 from nbo.cli.answers import AsOfText, Json, StoreDir, WorkspaceDir, answer, progress, table_lines
-from nbo.cli.features import Purpose, SetName, compiled_set
-from nbo.errors import UsageError
+from nbo.cli.features import Purpose, SetName, compiled_set, features
+from nbo.errors import UsageError, listed
 from nbo.tables.store import Store
 from nbo.workspace import Workspace
 
 
-def add_to(features: typer.Typer) -> None:
-    """Put the command beside those that list, check and build features."""
-    features.command("audit")(features_audit)
-
-
+@features.command("audit")
 def features_audit(
     store: StoreDir,
     as_of: AsOfText,
@@ -36,7 +32,6 @@ def features_audit(
     from nbo.features.leaks import leaking_features, sampled_store
     from nbo.labels import churn_labels, plan_slices
     from nbo.models.audit import audit_features
-    from nbo.models.churn import listed
     from nbo.models.slices import labelled_rows
 
     if accounts < 1 or seed < 0:

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from nbo.cli.answers import answer, progress, table_lines
-from nbo.errors import UsageError
+from nbo.errors import UsageError, listed
 from nbo.evaluation import Interval
-from nbo.models.churn import counted, listed
+from nbo.models.churn import counted
 from nbo.models.config import ChurnConfig
 from nbo.tables.store import Store
 from nbo.workspace import Workspace

@@ -10,12 +10,11 @@ import typer
 from nbo.cli.answers import AsOfText, Json, StoreDir, WorkspaceDir, answer, progress, table_lines
 from nbo.decisions.settings import section, validated
 from nbo.engine import ENVIRONMENT, SparkPlace, known_master
-from nbo.errors import UsageError
+from nbo.errors import UsageError, listed
 from nbo.features import CompiledFeatures, compile_features, find_feature
 from nbo.features.build import Snapshot, build_features, feature_rows
 from nbo.features.lineage import provenance
 from nbo.features.online import online_rows
-from nbo.models.churn import listed
 from nbo.tables.store import Store
 from nbo.workspace import Workspace
 

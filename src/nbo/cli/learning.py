@@ -60,6 +60,8 @@ Model = Annotated[str, typer.Argument(help="Model: churn or next-product.")]
 train = typer.Typer(no_args_is_help=True, help="Train a model on the store's past.")
 tune = typer.Typer(no_args_is_help=True, help="Search parameters, to train with later.")
 evaluate = typer.Typer(invoke_without_command=True)
+evaluate.command("next-product")(evaluate_next_product)
+evaluate.command("table")(evaluate_table)
 models = typer.Typer(no_args_is_help=True, help="Trained bundles and releases.")
 
 RULES = ("popularity", "implicit")
@@ -71,8 +73,6 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(train, name="train")
     app.add_typer(tune, name="tune")
     app.add_typer(evaluate, name="evaluate")
-    evaluate.command("next-product")(evaluate_next_product)
-    evaluate.command("table")(evaluate_table)
     app.add_typer(models, name="models")
     app.command()(promote)
     app.command()(rollback)

@@ -5,17 +5,14 @@ from typing import Annotated
 import typer
 
 from nbo.cli.answers import Json, WorkspaceDir, answer, table_lines
+from nbo.cli.features import features
 from nbo.features.lineage import Lineage, lineages
 from nbo.workspace import Workspace
 
 SHOWN = ("relation", "column", "unit", "provenance", "purposes")
 
 
-def add_to(features: typer.Typer) -> None:
-    """Put the command beside those that list, check and build features."""
-    features.command("lineage")(features_lineage)
-
-
+@features.command("lineage")
 def features_lineage(
     name: Annotated[str, typer.Argument(help="A feature's name; * and ? match as in file names.")],
     workspace: WorkspaceDir = None,

@@ -9,7 +9,6 @@ import typer
 from nbo.asof import AsOf
 from nbo.bundle import Releases
 from nbo.cli.answers import AsOfText, Json, StoreDir, WorkspaceDir, answer, table_lines
-from nbo.cli.demo import run_demo
 from nbo.cli.learning import MODELS, BundleId
 from nbo.cli.using import ScoresDir, opened, scored
 from nbo.decisions.at_risk import at_risk
@@ -17,7 +16,6 @@ from nbo.decisions.settings import list_settings
 from nbo.errors import NboError
 from nbo.files import write_atomic
 from nbo.keys import bundle_key
-from nbo.report import render_report
 from nbo.tables.store import Store
 from nbo.workspace import Workspace
 
@@ -57,6 +55,8 @@ def report(
 
     Example: nbo report --store runs/store --as-of latest --html runs/report.html
     """
+    from nbo.report import render_report
+
     place, tables, when, loaded = opened(workspace, store, as_of, bundle)
     settings = list_settings(place.settings, language)
     listed = at_risk(tables, loaded, scored(place, tables, when, loaded, out), settings, top=LISTED)
@@ -140,4 +140,6 @@ def demo(
 
     Example: nbo demo --accounts 1000
     """
+    from nbo.cli.demo import run_demo
+
     run_demo(Workspace.find(workspace), out, accounts=accounts, months=months, seed=seed)

@@ -8,14 +8,13 @@ import lightgbm as lgb
 import numpy as np
 
 from nbo.bundle import NOTHING_DERIVED, Calibrator, Derivation, parsed_booster, scored
+from nbo.errors import listed
 from nbo.models.calibration import fit_calibrator
 from nbo.models.constraints import constrained_parameters
 from nbo.models.data import Floats, Rows, TrainingData
 from nbo.models.settings import SCARCE_PARAMETERS, SCARCE_ROUNDS, BoosterSettings
 
 __all__ = ["FittedModel", "TrainingData", "fit_churn"]
-
-SHOWN_NAMES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,15 +220,3 @@ def idle_notes(data: TrainingData) -> list[str]:
         if named:
             notes.append(f"{len(named)} {word} in every training row, not used: {listed(named)}")
     return notes
-
-
-def listed(names: list[str]) -> str:
-    """The first few names, and how many more.
-
-    Examples
-    --------
-    >>> listed(["a", "b"])
-    'a, b'
-    """
-    more = len(names) - SHOWN_NAMES
-    return ", ".join(names[:SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from nbo.asof import AsOf
 from nbo.bundle import Bundle, Matrix
-from nbo.errors import DataError
+from nbo.errors import DataError, listed
 from nbo.models.card import drivers
-from nbo.models.churn import counted, listed
+from nbo.models.churn import counted
 from nbo.models.data import TrainingData
 from nbo.models.next_product import PairSlice
 from nbo.models.pair_metrics import (
