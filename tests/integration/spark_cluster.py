@@ -1,6 +1,7 @@
 """Real Spark processes on loopback: a standalone master, workers, a server of Spark Connect."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,8 @@ DEPLOY = "org.apache.spark.deploy"
 CONNECT = "org.apache.spark.sql.connect.service.SparkConnectServer"
 EXECUTOR = b"CoarseGrainedExecutorBackend"
 DAEMON = {"SPARK_DAEMON_MEMORY": "256m", "SPARK_MASTER_OPTS": "-Dspark.master.rest.enabled=false"}
+APART, HIDE = ("unshare", "--map-root-user", "--mount"), 'mount -t tmpfs none "$0" && exec "$@"'
+"""A process with mounts of its own, where an empty folder lies over one that it shall not see."""
 SECONDS = 300
 """After which a process that does not come up has failed to."""
 
@@ -32,6 +35,13 @@ def until(true: Callable[[], bool], what: str) -> None:
     while not true():
         assert time.monotonic() < end, f"waited for {what} in vain"
         time.sleep(0.05)
+
+
+def can_hide() -> bool:
+    """Whether this machine lets a process have mounts of its own."""
+    return (
+        shutil.which(APART[0]) is not None and subprocess.run([*APART, "true"], check=False).returncode == 0
+    )
 
 
 def listens(port: int) -> bool:
@@ -87,11 +97,12 @@ class Cluster:
         for process in self.processes:
             process.wait()
 
-    def start(self, program: str, *words: str) -> subprocess.Popen[bytes]:
-        """A process of Spark's own; what it says goes to a file."""
+    def start(self, program: str, *words: str, unseen: Path | None = None) -> subprocess.Popen[bytes]:
+        """A process of Spark's own, to which a folder may be ``unseen``; what it says goes to a file."""
+        hidden = [] if unseen is None else [*APART, "sh", "-c", HIDE, str(unseen)]
         with (self.folder / f"spark-{len(self.processes)}.log").open("wb") as log:
             process = subprocess.Popen(
-                [str(BIN / program), *words],
+                [*hidden, str(BIN / program), *words],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
@@ -104,11 +115,12 @@ class Cluster:
         self.processes.append(process)
         return process
 
-    def add_worker(self) -> None:
+    def add_worker(self, unseen: Path | None = None) -> None:
         port, web = str(free_port()), str(free_port())
         words = ["--host", "127.0.0.1", "--port", port, "--webui-port", web, "--cores", "1", "--memory", "1g"]
         work = ["--work-dir", str(self.folder / f"work-{port}")]
-        self.workers.append(self.start("spark-class", f"{DEPLOY}.worker.Worker", *words, *work, self.master))
+        program = ("spark-class", f"{DEPLOY}.worker.Worker", *words, *work, self.master)
+        self.workers.append(self.start(*program, unseen=unseen))
         until(lambda: listens(int(port)), "a worker")
 
     def add_connect_server(self) -> str:

@@ -22,7 +22,7 @@ from tests.integration.test_spark import same_on, unequal
 pytestmark = pytest.mark.needs("spark")
 pytest.importorskip("pyspark")
 
-from tests.integration.spark_cluster import Cluster, free_port, until  # noqa: E402
+from tests.integration.spark_cluster import Cluster, can_hide, free_port, until  # noqa: E402
 
 SMALL = {
     "spark.driver.host": "127.0.0.1",
@@ -131,6 +131,20 @@ def test_workers_that_are_all_lost_end_the_build_with_one_line(store: Path, tmp_
         _, err = process.communicate()
     assert process.returncode == 2
     assert f"Spark at {cluster.master}: no worker for 20 seconds" in told(err)
+    assert not builder.snapshot.exists()
+
+
+@pytest.mark.skipif(not can_hide(), reason="no process may have mounts of its own here")
+def test_a_worker_that_does_not_see_the_store_ends_the_build_with_one_line(
+    store: Path, tmp_path: Path
+) -> None:
+    with Cluster(tmp_path) as cluster:
+        builder = Builder(store, tmp_path, cluster.master)
+        cluster.add_worker(unseen=builder.store)
+        process = builder.start()
+        _, err = process.communicate()
+    assert process.returncode == 2
+    assert "Every worker must see the store under the same path" in told(err)
     assert not builder.snapshot.exists()
 
 
