@@ -13,7 +13,7 @@ from nbo.decisions.recommender import AccountInputs, Recommender, require_curren
 from nbo.decisions.settings import offers_settings
 from nbo.errors import UsageError
 from nbo.features import CompiledFeatures, FeatureSet, compile_features
-from nbo.features.build import feature_rows
+from nbo.features.build import account_rows
 from nbo.models.pairs import product_statistics
 from nbo.offers.catalog import Catalog
 from nbo.offers.facts import read_facts
@@ -95,7 +95,7 @@ def account_inputs(
         Without accounts that have no active line at the date.
     """
     bundle, as_of = recommender.bundle, recommender.as_of
-    rows = feature_rows(store, bundle.features, as_of, accounts)
+    rows = account_rows(store, bundle.features, as_of, accounts)
     matrix = bundle.vocabulary.matrix(rows, bundle.features.features)
     held: dict[str, list[str]] = {}
     for pair in holdings(store, as_of, accounts).to_pylist():

@@ -11,7 +11,7 @@ from nbo.decisions.at_risk import account_facts, barred_accounts, holdout_reason
 from nbo.decisions.scoring import score_batch, score_schema
 from nbo.decisions.settings import ListSettings, ValueSettings
 from nbo.errors import UsageError
-from nbo.features.build import feature_rows
+from nbo.features.build import account_rows
 from nbo.models.reasons import Reason, reasons
 from nbo.tables.store import Store
 
@@ -74,7 +74,7 @@ def explain(
     UsageError
         The account is unknown, or has no active line at the date.
     """
-    rows = feature_rows(store, bundle.features, as_of, [account])
+    rows = account_rows(store, bundle.features, as_of, [account])
     if rows.num_rows == 0:
         raise UsageError(f"{account}: {unknown_account(store, account, as_of)}")
     margins = monthly_margins(store, as_of, [account], margin_share=value.margin_share)

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nbo.asof import AsOf
 from nbo.engine import BATCH_MEMORY, Spark, SparkPlace
-from nbo.errors import StorageError
+from nbo.errors import BusyError, StorageError
 from nbo.features.compiled import CompiledFeatures
 from nbo.features.gaps import missing_features, refuse_unknown_networks, short_features
 from nbo.features.parameters import bind, read_parameters
@@ -62,9 +63,16 @@ class Snapshot:
     as_of: AsOf
     manifest: Mapping[str, Any]
 
-    def read(self) -> pa.Table:
-        """All rows: ``account_id``, then the features in compiled order; sorted by account."""
-        return pq.read_table(self.folder / PART, partitioning=None)
+    def read(self, accounts: Sequence[str] | None = None) -> pa.Table:
+        """The rows: ``account_id``, then the features in compiled order; sorted by account.
+
+        Parameters
+        ----------
+        accounts : sequence of str or None
+            Only these; None = all.
+        """
+        only = None if accounts is None else pc.field("account_id").isin(list(accounts))
+        return pq.read_table(self.folder / PART, partitioning=None, filters=only)
 
     def batches(self, rows: int = ROW_GROUP) -> Iterator[pa.RecordBatch]:
         """The same rows in batches, never whole in memory."""
@@ -228,6 +236,28 @@ def feature_rows(
         refuse_unknown_networks(engine, compiled)
         sql = bind(compiled.sql, read_parameters(store, engine, compiled.sql, as_of, accounts))
         return declared(engine.query(sql), store, compiled)
+
+
+def account_rows(store: Store, compiled: CompiledFeatures, as_of: AsOf, accounts: Sequence[str]) -> pa.Table:
+    """Rows of a few accounts: from the snapshot where one stands, else computed now; the same values.
+
+    Parameters
+    ----------
+    accounts : sequence of str
+        One that has no active line gets no row.
+
+    Raises
+    ------
+    StorageError
+        A finished part was damaged afterwards.
+    """
+    try:
+        snapshot = standing_snapshot(store, compiled, as_of)
+    except BusyError:
+        snapshot = None
+    if snapshot is None:
+        return feature_rows(store, compiled, as_of, accounts)
+    return snapshot.read(accounts)
 
 
 def declared(rows: pa.Table, store: Store, compiled: CompiledFeatures) -> pa.Table:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from nbo.asof import AsOf
 from nbo.engine import Embedded
 from nbo.errors import DataError, UsageError
-from nbo.features.build import build_features, feature_rows
+from nbo.features.build import account_rows, build_features
 from nbo.features.compiled import CompiledFeatures
 from nbo.offers.expression_rows import Row, Rows
 from nbo.offers.expression_sql import PREFIX, rows_sql
@@ -185,7 +185,7 @@ def read_facts(
     if accounts is None:
         rows = build_features(store, compiled, as_of).read()
     else:
-        rows = feature_rows(store, compiled, as_of, accounts)
+        rows = account_rows(store, compiled, as_of, accounts)
     ids = rows["account_id"].combine_chunks()
     features = {name: column_of(rows[name], kind) for name, kind in rules.features.items()}
     with store.connect() as engine:

@@ -1,5 +1,6 @@
 """Builds: once, whole, null where the data cannot say."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from nbo.asof import AsOf, days
 from nbo.errors import BusyError, StorageError
 from nbo.features import CompiledFeatures, FeatureSet, Words, compile_features, table
-from nbo.features.build import PART, build_features, feature_rows
+from nbo.features.build import PART, account_rows, build_features, feature_rows, features_folder
 from nbo.files import lock
 from nbo.tables.direct import store_from_tables
 from nbo.tables.store import Store
@@ -76,6 +77,23 @@ def test_a_build_is_read_not_repeated_until_the_store_changes(tmp_path: Path) ->
     assert [batch.num_rows for batch in again.batches()] == [1]
     other = small_store(tmp_path, first=90)
     assert build_features(other, SOME, AsOf(180)).read().to_pylist()[0]["calls_count_90d"] == 90
+
+
+def test_a_few_accounts_are_read_from_a_snapshot_and_else_computed(
+    random_store: Callable[[int], Store], tmp_path: Path
+) -> None:
+    store = random_store(1)
+    everyone = feature_rows(store, SOME, store.latest)
+    few = [*everyone["account_id"].to_pylist()[3:6], "nobody"]
+    computed = account_rows(store, SOME, store.latest, few)
+    assert computed.num_rows == 3
+    build_features(store, SOME, store.latest)
+    newer = Store(store.root, {**store.manifest, "store_id": "newer"})
+    with lock(features_folder(store, SOME, store.latest)):
+        assert account_rows(newer, SOME, store.latest, few).equals(computed)
+    shutil.rmtree(store.root / "tables")
+    assert account_rows(store, SOME, store.latest, few).equals(computed)
+    assert account_rows(store, SOME, store.latest, ["nobody"]).num_rows == 0
 
 
 def test_equal_builds_are_equal_bytes(tmp_path: Path) -> None:
