@@ -25,7 +25,8 @@ from generated_calls import END_DAY, Size, generate
 from nbo.asof import AsOf, day_of
 from nbo.engine import Spark, SparkPlace
 from nbo.features import CompiledFeatures, compile_features
-from nbo.features.build import PART, build_features, features_folder
+from nbo.features.build import build_features
+from nbo.features.snapshots import PART, features_folder
 from nbo.files import spill_folder
 from nbo.tables.store import Store
 

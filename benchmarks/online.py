@@ -26,9 +26,9 @@ from machine import MIB, machine_words
 
 from nbo.asof import AsOf
 from nbo.bundle import IDENTITY, Bundle, BundleRows, Vocabulary, parsed_booster
-from nbo.features.build import PART, Snapshot
 from nbo.features.compiled import CompiledFeature, CompiledFeatures
 from nbo.features.online import ONLINE, online_rows, write_online
+from nbo.features.snapshots import PART, Snapshot
 from nbo.files import read_manifest, write_manifest
 from nbo.tables.contract import Words
 
@@ -42,7 +42,7 @@ FRESH = """
 import json, sys, time
 from pathlib import Path
 from nbo.asof import AsOf
-from nbo.features.build import Snapshot
+from nbo.features.snapshots import Snapshot
 from nbo.features.online import online_rows
 from nbo.files import read_manifest
 

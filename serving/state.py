@@ -11,7 +11,7 @@ from nbo.decisions.log import log_url, open_log
 from nbo.decisions.recommender import MODEL as OFFERS_MODEL
 from nbo.decisions.settings import ValueSettings, value_settings
 from nbo.errors import DataError, UsageError
-from nbo.features.build import REBUILD, Snapshot, standing_snapshot
+from nbo.features.snapshots import REBUILD, Snapshot, standing_snapshot
 from nbo.files import MANIFEST, read_manifest
 from nbo.keys import bundle_key
 from nbo.tables.store import Store

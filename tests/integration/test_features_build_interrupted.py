@@ -16,7 +16,7 @@ import pytest
 
 from nbo.errors import DataError
 from nbo.features import compile_features
-from nbo.features.build import PART, features_folder
+from nbo.features.snapshots import PART, features_folder
 from nbo.files import MANIFEST, read_manifest
 from nbo.tables.store import Store
 from nbo.workspace import Workspace

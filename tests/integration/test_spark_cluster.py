@@ -13,7 +13,8 @@ import pytest
 
 from nbo.engine import SparkPlace
 from nbo.features import compile_features
-from nbo.features.build import build_features, feature_rows, features_folder
+from nbo.features.build import build_features, feature_rows
+from nbo.features.snapshots import features_folder
 from nbo.files import MANIFEST
 from nbo.tables.store import Store
 from nbo.workspace import Workspace

@@ -12,10 +12,10 @@ from nbo.bundle.bundle import Bundle
 from nbo.bundle.context import Overridden, check_context, override
 from nbo.bundle.vocabulary import Matrix, Vocabulary
 from nbo.errors import DataError, UsageError
-from nbo.features.build import Snapshot
 from nbo.features.compiled import CompiledFeature
 from nbo.features.context import ContextValue
 from nbo.features.online import OnlineRows, online_rows
+from nbo.features.snapshots import Snapshot
 
 NAMED = 5
 

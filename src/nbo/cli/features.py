@@ -12,9 +12,10 @@ from nbo.decisions.settings import section, validated
 from nbo.engine import ENVIRONMENT, SparkPlace, known_master
 from nbo.errors import UsageError, listed
 from nbo.features import CompiledFeatures, compile_features, find_feature
-from nbo.features.build import Snapshot, build_features, feature_rows
+from nbo.features.build import build_features, feature_rows
 from nbo.features.lineage import provenance
 from nbo.features.online import online_rows
+from nbo.features.snapshots import Snapshot
 from nbo.tables.store import Store
 from nbo.workspace import Workspace
 

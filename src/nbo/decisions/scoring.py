@@ -19,7 +19,8 @@ from nbo.bundle import Bundle
 from nbo.customers.value import monthly_margins
 from nbo.decisions.settings import ValueSettings
 from nbo.errors import DataError
-from nbo.features.build import Snapshot, build_features
+from nbo.features.build import build_features
+from nbo.features.snapshots import Snapshot
 from nbo.files import (
     MANIFEST,
     canonical_json,

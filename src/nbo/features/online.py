@@ -28,7 +28,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nbo.errors import DataError, StorageError
-from nbo.features.build import PART, Snapshot
+from nbo.features.snapshots import PART, Snapshot
 from nbo.files import canonical_json, damaged_files, told_storage_errors
 
 Floats = npt.NDArray[np.float64]

@@ -16,8 +16,9 @@ import pyarrow as pa
 from nbo.asof import AsOf
 from nbo.engine import BATCH_MEMORY, Embedded
 from nbo.errors import DataError
-from nbo.features.build import PART, build_features
+from nbo.features.build import build_features
 from nbo.features.compiled import CompiledFeatures
+from nbo.features.snapshots import PART
 from nbo.offers.catalog import Offer
 from nbo.offers.expression_rows import Evaluate, Row, Rows, Seen, evaluator, row_finder
 from nbo.offers.expression_sql import PREFIX, allows_sql, answers_sql, feature_sql, rows_sql, verdict_sql

@@ -11,9 +11,9 @@ import pytest
 from nbo.asof import AsOf
 from nbo.bundle import Bundle, BundleRows, load_bundle
 from nbo.errors import DataError, UsageError
-from nbo.features.build import PART, Snapshot
 from nbo.features.compiled import CompiledFeatures
 from nbo.features.context import Context
+from nbo.features.snapshots import PART, Snapshot
 from nbo.files import read_manifest, write_manifest
 
 KEY = b"a key of the tests"

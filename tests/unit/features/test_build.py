@@ -10,7 +10,8 @@ import pytest
 from nbo.asof import AsOf, days
 from nbo.errors import BusyError, StorageError
 from nbo.features import CompiledFeatures, FeatureSet, Words, compile_features, table
-from nbo.features.build import PART, account_rows, build_features, feature_rows, features_folder
+from nbo.features.build import account_rows, build_features, feature_rows
+from nbo.features.snapshots import PART, features_folder
 from nbo.files import lock
 from nbo.tables.direct import store_from_tables
 from nbo.tables.store import Store

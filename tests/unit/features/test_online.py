@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from nbo.asof import AsOf
 from nbo.errors import DataError, StorageError
-from nbo.features.build import PART, Snapshot
 from nbo.features.online import ONLINE, online_rows
+from nbo.features.snapshots import PART, Snapshot
 from nbo.files import read_manifest, write_manifest
 
 AS_OF = AsOf.parse("2025-03-01")

@@ -12,9 +12,10 @@ from nbo.asof import AsOf
 from nbo.errors import StorageError
 from nbo.features import CompiledFeatures, compile_features
 from nbo.features import visible as visible_module
-from nbo.features.build import PART, Snapshot, build_features, features_folder
+from nbo.features.build import build_features
 from nbo.features.leaks import permute_future, visible
 from nbo.features.online import ONLINE, online_rows
+from nbo.features.snapshots import PART, Snapshot, features_folder
 from nbo.features.visible import visible_data, visible_table
 from nbo.tables import writing
 from nbo.tables.catalog import TABLES

@@ -11,7 +11,8 @@ import pytest
 
 from nbo.asof import AsOf, days
 from nbo.features import FeatureSet, Words, compile_features, table
-from nbo.features.build import PART, build_features, feature_rows
+from nbo.features.build import build_features, feature_rows
+from nbo.features.snapshots import PART
 from nbo.files import MANIFEST
 from nbo.tables import CheckReport, Store
 from tests.unit.tables.conftest import CALLS_HEADER, Operator

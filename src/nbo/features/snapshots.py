@@ -1,0 +1,120 @@
+"""What was built and is kept: features of all accounts at a date.
+
+``STORE/features/<feature_hash>/as_of=YYYY-MM-DD/part-00000.parquet`` and its manifest are shared by
+training, scoring, the at-risk list and the server. A snapshot stands for as long as the store shows the
+same at its date: also when days have arrived since.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from nbo.asof import AsOf
+from nbo.errors import StorageError
+from nbo.features.compiled import CompiledFeatures
+from nbo.features.visible import visible_data
+from nbo.files import MANIFEST, damaged_files, lock, put_manifest, read_manifest
+from nbo.tables.folder import ASKED
+from nbo.tables.store import Store
+
+REBUILD = "Build the features again"
+ROW_GROUP = 50_000
+"""Rows of a Parquet group, and accounts whose features are joined at once: some hundred megabytes."""
+PART = "part-00000.parquet"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Features of every account in the population at one date.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the Parquet part and its manifest lie.
+    as_of : AsOf
+    manifest : mapping
+        ``rows``, ``feature_hash``, ``store_id`` (the newest store that it is known to stand for),
+        ``visible`` (digest of what it could depend on), ``nulls`` (count by feature), ``missing`` (note
+        by feature whose columns the source does not have), ``short`` (note by feature whose window
+        begins before the data do).
+    """
+
+    folder: Path
+    as_of: AsOf
+    manifest: Mapping[str, Any]
+
+    def read(self, accounts: Sequence[str] | None = None) -> pa.Table:
+        """The rows: ``account_id``, then the features in compiled order; sorted by account.
+
+        Parameters
+        ----------
+        accounts : sequence of str or None
+            Only these; None = all.
+        """
+        only = None if accounts is None else pc.field("account_id").isin(list(accounts))
+        return pq.read_table(self.folder / PART, partitioning=None, filters=only)
+
+    def batches(self, rows: int = ROW_GROUP) -> Iterator[pa.RecordBatch]:
+        """The same rows in batches, never whole in memory."""
+        with pq.ParquetFile(self.folder / PART) as file:
+            yield from file.iter_batches(batch_size=rows)
+
+
+def features_folder(store: Store, compiled: CompiledFeatures, as_of: AsOf) -> Path:
+    return store.root / "features" / compiled.hash / f"as_of={as_of}"
+
+
+def standing_snapshot(store: Store, compiled: CompiledFeatures, as_of: AsOf) -> Snapshot | None:
+    """The snapshot that was built from this store, or from an earlier one that showed the same at the
+    date; None where there is none.
+
+    Raises
+    ------
+    BusyError
+        Another job builds it anew.
+    StorageError
+        A finished part was damaged afterwards.
+    """
+    folder = features_folder(store, compiled, as_of)
+    manifest = existing(folder, store)
+    if manifest is None and (folder / MANIFEST).is_file():
+        with lock(folder):
+            manifest = existing(folder, store) or taken_over(folder, store, compiled, as_of)
+    return None if manifest is None else Snapshot(folder, as_of, manifest)
+
+
+def existing(folder: Path, store: Store) -> dict[str, Any] | None:
+    """The manifest of a whole build that stands for this very store, or None."""
+    if not (folder / MANIFEST).is_file():
+        return None
+    manifest = read_manifest(folder, REBUILD)
+    if manifest.get("store_id") != store.store_id:
+        return None
+    refuse_damaged(folder, manifest)
+    # What nobody asks for is removed some day; a folder that none may write is nobody's to clear either.
+    with suppress(OSError):
+        (folder / ASKED).touch()
+    return manifest
+
+
+def taken_over(folder: Path, store: Store, compiled: CompiledFeatures, as_of: AsOf) -> dict[str, Any] | None:
+    """The manifest of an earlier store's build, which from now on stands for this one; None where this
+    one shows anything else at the date."""
+    manifest = read_manifest(folder, REBUILD)
+    if manifest.get("visible") != visible_data(store, compiled, as_of):
+        return None
+    refuse_damaged(folder, manifest)
+    put_manifest(folder, {**manifest, "store_id": store.store_id})
+    return read_manifest(folder, REBUILD)
+
+
+def refuse_damaged(folder: Path, manifest: Mapping[str, Any]) -> None:
+    damaged = damaged_files(folder, manifest)
+    if damaged:
+        raise StorageError(f"{folder / damaged[0]}: differs from its manifest", f"Remove {folder}, run again")
