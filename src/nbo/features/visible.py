@@ -5,7 +5,7 @@ equal, so are the snapshots: one that was built from the store of yesterday then
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ def visible_data(store: Store, compiled: CompiledFeatures, as_of: AsOf) -> str:
     """SHA-256 over whatever the value of one of these features may depend on at a date.
 
     Rows that become visible later change nothing of it, wherever they are written. It may change where no
-    value does: a table counts with all its columns and however far it goes back.
+    value does: a table counts however far it goes back, and a file of it whole.
     """
     named = set(re.findall(r"\w+", compiled.sql))
     with store.connect(memory_limit=BATCH_MEMORY) as engine:
@@ -38,7 +38,7 @@ def visible_data(store: Store, compiled: CompiledFeatures, as_of: AsOf) -> str:
             "operator": [store.zone, store.currency, store.minor_digits],
             "parameters": read_parameters(store, engine, compiled.sql, as_of, None),
             "tables": {
-                name: visible_table(store, engine, table, as_of)
+                name: visible_table(store, engine, table, named, as_of)
                 for name, table in TABLES.items()
                 if name in named and store.has(name)
             },
@@ -46,15 +46,17 @@ def visible_data(store: Store, compiled: CompiledFeatures, as_of: AsOf) -> str:
     return sha256_bytes(canonical_json(facts).encode())
 
 
-def visible_table(store: Store, engine: Embedded, table: Table, as_of: AsOf) -> dict[str, Any]:
+def visible_table(
+    store: Store, engine: Embedded, table: Table, named: Set[str], as_of: AsOf
+) -> dict[str, Any]:
     """Of a table: the columns it lacks, the digests of files that no later day changes, and what the rows
-    come to that are visible in the others."""
+    that are visible in the others come to in the columns that the text names."""
     absent = {c.name: c.sql_type for c in table.columns if not store.has(table.name, c.name)}
     settled, open_ = parted_files(store.files(table.name), as_of)
     return {
         "absent": list(absent),
         "files": {path.name: store.manifest["files"][f"tables/{table.name}/{path.name}"] for path in settled},
-        "rows": visible_rows(engine, table, open_, absent, as_of),
+        "rows": visible_rows(engine, table, open_, absent, named, as_of),
     }
 
 
@@ -83,14 +85,20 @@ def parted_files(files: Sequence[Path], as_of: AsOf) -> tuple[list[Path], list[P
 
 
 def visible_rows(
-    engine: Embedded, table: Table, files: Sequence[Path], absent: Mapping[str, str], as_of: AsOf
+    engine: Embedded,
+    table: Table,
+    files: Sequence[Path],
+    absent: Mapping[str, str],
+    named: Set[str],
+    as_of: AsOf,
 ) -> list[str]:
     """Number, sum and exclusive or of the hashes of the visible rows, whatever their order."""
     if not files:
         return []
     engine.view(ROWS, files, absent)
     seen = visible_sql(table.event_column) if table.event_column else "known_day <= $as_of"
-    hashes = f"SELECT hash({', '.join(map(column_sql, table.columns))}) AS row_hash FROM {ROWS} WHERE {seen}"
+    row = ", ".join(column_sql(column) for column in table.columns if column.name in named)
+    hashes = f"SELECT hash({row or 1}) AS row_hash FROM {ROWS} WHERE {seen}"
     told = f"SELECT count(*), sum(row_hash), bit_xor(row_hash) FROM ({hashes})"
     found = engine.query(bind(told, {"as_of": str(as_of.day)}))
     return [str(value) for value in found.to_pylist()[0].values()]

@@ -109,6 +109,19 @@ def test_no_change_of_the_future_changes_the_digest(
     assert visible_data(changed, compiled, AS_OF) == visible_data(store, compiled, AS_OF)
 
 
+def test_a_column_that_the_text_does_not_name_changes_nothing(
+    tmp_path: Path, random_tables: Callable[[int], Tables], compiled: CompiledFeatures
+) -> None:
+    tables = random_tables(1)
+    before = visible_data(written(tmp_path / "store", tables), compiled, AS_OF)
+    accounts = tables["accounts"]
+    for column, same in (("name", True), ("industry", False)):
+        at = accounts.column_names.index(column)
+        changed = accounts.set_column(at, column, pa.array(["other"] * accounts.num_rows))
+        store = written(tmp_path / "store", {**tables, "accounts": changed})
+        assert (visible_data(store, compiled, AS_OF) == before) == same
+
+
 def other(value: object) -> object:
     """Any value of the same type but this."""
     if isinstance(value, bool):
@@ -125,7 +138,7 @@ def test_any_change_of_a_visible_value_changes_the_digest(
     def told(changed: pa.Table) -> object:
         store = written(tmp_path / "store", {name: changed})
         with store.connect() as engine:
-            return visible_table(store, engine, table, AS_OF)
+            return visible_table(store, engine, table, set(table.column_names), AS_OF)
 
     before = told(rows)
     places = np.flatnonzero(visible(table, rows, AS_OF.day, AS_OF.day))
