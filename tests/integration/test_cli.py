@@ -188,6 +188,14 @@ def test_features_are_listed_checked_and_built(nbo: Nbo, released: Path, store: 
     assert built.envelope["as_of"] == "2024-10-01"
     assert built.result["rows"] > 400
     assert built.result["folder"].endswith(f"{listed['hash']}/as_of=2024-10-01")
+    again = nbo("features", "build", "--store", store, "--as-of", "2024-10-01", cwd=released)
+    assert again.out.endswith("as_of=2024-10-01, as built before\n")
+
+
+def test_names_are_not_broken_where_lines_are(nbo: Nbo, released: Path) -> None:
+    listed = nbo("features", "list", "--json", cwd=released).result["features"]
+    words = nbo("features", "list", cwd=released).out.split()
+    assert {row["feature"] for row in listed} <= set(words)
 
 
 def test_features_are_built_for_the_first_of_every_month_between_two_dates(
@@ -218,6 +226,8 @@ def test_a_preview_shows_the_row_that_a_build_holds(ask: Nbo, nbo: Nbo, released
     assert shown[0] == "as of 2025-02-01"
     assert shown[-1].split() == ["calls_count_30d", f"{row['calls_count_30d']:,}"]
     assert len(shown) == 3
+    more = nbo(*words, "--account", "nobody", cwd=released)
+    assert more.err == "note: nobody: no account with an active line as of 2025-02-01\n"
 
 
 def test_tables_are_listed_and_shown(nbo: Nbo, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_files_that_need_each_other_are_told(
         (
             "        CALLS,\n",
             "        CALLS, CALLS,\n",
-            "calls_count_7d: two features of this name. Declare each",
+            "calls: two families of this name. Put it there once",
         ),
         (
             "from features.calls import CALLS",

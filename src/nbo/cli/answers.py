@@ -80,11 +80,12 @@ def metric_lines(metrics: dict[str, dict[str, float]]) -> list[str]:
 def table_lines(
     columns: Sequence[str], rows: Sequence[Mapping[str, Any]], width: int | None = None
 ) -> list[str]:
-    """Rows as an aligned text table; numbers to the right."""
+    """Rows as an aligned text table; numbers to the right, and names never broken."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
         numeric = bool(rows) and all(isinstance(row.get(name), int | float) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        whole = not any(" " in cell(row.get(name)) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*(cell(row.get(name)) for name in columns))
     console = Console(width=width or (None if sys.stdout.isatty() else 200), no_color=not sys.stdout.isatty())

@@ -151,7 +151,9 @@ def features_preview(
         raise UsageError(f"--account {', '.join(account)}: no account with an active line as of {when}")
     rows = [{"feature": name, **{row["account_id"]: row[name] for row in found}} for name in names]
     lines = [f"as of {when}", *table_lines(["feature", *(row["account_id"] for row in found)], rows)]
-    answer(found, lines, as_json=as_json, as_of=str(when))
+    absent = set(account) - {row["account_id"] for row in found}
+    notes = [f"{name}: no account with an active line as of {when}" for name in sorted(absent)]
+    answer(found, lines, as_json=as_json, as_of=str(when), warnings=notes)
 
 
 def spark_place(settings: Mapping[str, Any], master: str | None) -> SparkPlace:
@@ -197,14 +199,21 @@ def features_build(
         snapshots.append(build_features(opened, compiled, when, spark=spark))
         if len(dates) > 1:
             progress(f"{number} of {len(dates)}: {when}")
-    built = [{"as_of": str(s.as_of), "folder": str(s.folder), "rows": s.manifest["rows"]} for s in snapshots]
-    newest = built[-1]
+    told = [
+        {"as_of": str(s.as_of), "folder": str(s.folder), "rows": s.manifest["rows"], "built": s.built}
+        for s in snapshots
+    ]
+    newest = told[-1]
     if online:
         for snapshot in snapshots:
             online_rows(snapshot)
     answer(
-        {"folder": newest["folder"], "rows": newest["rows"], "snapshots": built},
-        [f"{one['rows']:,} accounts as of {one['as_of']} in {one['folder']}" for one in built],
+        {"folder": newest["folder"], "rows": newest["rows"], "snapshots": told},
+        [
+            f"{one['rows']:,} accounts as of {one['as_of']} in {one['folder']}"
+            f"{'' if one['built'] else ', as built before'}"
+            for one in told
+        ],
         as_json=as_json,
         as_of=newest["as_of"],
         warnings=absent_notes(gaps(snapshots[-1])),

@@ -55,14 +55,14 @@ def build_features(
     folder = features_folder(store, compiled, as_of)
     with lock(folder):
         manifest = existing(folder, store)
-        if manifest is None:
-            visible = visible_data(store, compiled, as_of)
-            with staged_folder(folder) as stage:
-                nulls = write_part(store, compiled, as_of, stage / PART, spark)
-                facts = manifest_facts(store, compiled, as_of, nulls)
-                write_manifest(stage, {**facts, "visible": visible})
-            manifest = read_manifest(folder, REBUILD)
-    return Snapshot(folder, as_of, manifest)
+        if manifest is not None:
+            return Snapshot(folder, as_of, manifest)
+        visible = visible_data(store, compiled, as_of)
+        with staged_folder(folder) as stage:
+            nulls = write_part(store, compiled, as_of, stage / PART, spark)
+            facts = manifest_facts(store, compiled, as_of, nulls)
+            write_manifest(stage, {**facts, "visible": visible})
+        return Snapshot(folder, as_of, read_manifest(folder, REBUILD), built=True)
 
 
 def manifest_facts(

@@ -43,12 +43,13 @@ def compile_features(sets: Sequence[FeatureSet], purpose: str = "retention") -> 
     Raises
     ------
     UsageError
-        Two features of one name, or an unknown purpose.
+        Two features or two families of one name, or an unknown purpose.
     LeakageError
         A feature reads a column that feeds no feature, or not for this purpose; or a family is declared
         for more than its columns allow.
     """
     check_purpose(purpose)
+    refuse_namesakes(sets)
     plan = Plan()
     compiled: list[CompiledFeature] = []
     outputs: list[tuple[str, str]] = []
@@ -142,6 +143,15 @@ def feature_name(feature: Feature) -> str:
     if feature.by is not None:
         return f"{base}_{verb}_{by_name(feature)}"
     return base if feature.inner is None else f"{base}_{verb}"
+
+
+def refuse_namesakes(sets: Sequence[FeatureSet]) -> None:
+    """Refuse two families of one name: lists and reasons could not tell them apart."""
+    seen = set()
+    for family in sets:
+        if family.name in seen:
+            raise UsageError(f"{family.name}: two families of this name", "Put it there once, or give one of them another")
+        seen.add(family.name)
 
 
 def refuse_collisions(features: Sequence[CompiledFeature]) -> None:

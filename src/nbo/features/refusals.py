@@ -76,6 +76,15 @@ def only_totals(verb: str, features: Iterable[Feature]) -> None:
             raise UsageError(f"{verb}: expected a count or sum over a window, got {feature.verb}")
 
 
+def only_same_table(verb: str, part: Table, whole: Table) -> None:
+    """Rows of which the others are a part; of another table's rows a share would be any number."""
+    if part.name != whole.name:
+        raise UsageError(
+            f"{verb}: expected rows of {part.name}, got rows of {whole.name}",
+            "The share that one has in both together is share_beside(...)",
+        )
+
+
 def only_priced(verb: str, table: Table) -> None:
     """Rows that have a length and a charge, so that a second has a price."""
     if not {CHARGE, SECONDS} <= set(table.column_names):

@@ -43,11 +43,14 @@ class Snapshot:
         ``visible`` (digest of what it could depend on), ``nulls`` (count by feature), ``missing`` (note
         by feature whose columns the source does not have), ``short`` (note by feature whose window
         begins before the data do).
+    built : bool
+        Whether it was computed just now, and not before.
     """
 
     folder: Path
     as_of: AsOf
     manifest: Mapping[str, Any]
+    built: bool = False
 
     def read(self, accounts: Sequence[str] | None = None) -> pa.Table:
         """The rows: ``account_id``, then the features in compiled order; sorted by account.

@@ -38,6 +38,7 @@ from nbo.features.refusals import (
     only_one_window,
     only_peaks,
     only_priced,
+    only_same_table,
     only_shared,
     only_sums_of_money,
     only_talks,
@@ -75,7 +76,7 @@ class Declared:
         return self._of_totals("year_on_year")
 
     def share_of(self, source: "Source") -> "Declared":
-        """Each total as a share of the same total over ``source``'s rows."""
+        """Each total as a share of the same total over ``source``'s rows, of which these are a part."""
         return self._of_totals("share", source)
 
     def share_beside(self, source: "Source") -> "Declared":
@@ -257,6 +258,8 @@ def derived(verb: str, feature: Feature, source: "Source | None") -> Feature:
         return Feature(verb, leaf, inner=feature.verb)
     if not isinstance(source, Source):
         raise UsageError(f"{verb}: expected rows such as calls.where(direction='out'), got {told(source)}")
+    if verb == "share":
+        only_same_table("share_of", leaf.table, source.table)
     if leaf.column is not None:
         source.table.column(leaf.column)
     other = replace(leaf, source=source.table.name, conditions=source.conditions)

@@ -173,6 +173,10 @@ class Table:
         raise UsageError(f"{self.name}.{name}: no such column{close_matches(name, known)}")
 
 
+SHOWN = 12
+"""Of all known names, where none is near."""
+
+
 def close_matches(name: str, known: list[str] | tuple[str, ...]) -> str:
     """The tail of an error about an unknown name.
 
@@ -184,4 +188,5 @@ def close_matches(name: str, known: list[str] | tuple[str, ...]) -> str:
     near = get_close_matches(name, known, n=3)
     if near:
         return "; did you mean " + ", ".join(near) + "?"
-    return "; known: " + ", ".join(sorted(known)[:12])
+    more = len(known) - SHOWN
+    return "; known: " + ", ".join(sorted(known)[:SHOWN]) + (f" and {more} more" if more > 0 else "")

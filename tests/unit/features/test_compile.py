@@ -70,6 +70,14 @@ def test_a_feature_declared_twice_is_refused() -> None:
         compiled(calls.count(over=days(7)), calls.count(over=days(7)))
 
 
+def test_two_families_of_one_name_are_refused() -> None:
+    families = [
+        FeatureSet("calls", Words("Calls", "通话"), [table("calls").count(over=days(n))]) for n in (7, 30)
+    ]
+    with pytest.raises(UsageError, match=r"calls: two families of this name\. Put it there once, or give one of them another"):
+        compile_features(families)
+
+
 def test_columns_barred_for_a_purpose_are_refused_by_name() -> None:
     settled = table("interconnect").sum("minutes", over=days(30))
     assert compiled(settled).names == ("interconnect_minutes_sum_30d",)
@@ -265,6 +273,10 @@ def test_what_feeds_no_feature_is_refused(declared: object, where: str) -> None:
         (lambda: lines.now.count(over=days(7)), r"lines\.count: expected no window after \.now"),
         (lambda: lines.now.count().trend(), r"trend: expected a count or sum over a window, got count"),
         (lambda: calls.mean("minutes", over=days(7)).share_of(calls), r"share: expected a count or sum"),
+        (
+            lambda: calls.count(over=days(30)).share_of(table("tickets")),
+            r"share_of: expected rows of calls, got rows of tickets\. The share .* share_beside\(\.\.\.\)",
+        ),
         (lambda: table("networks"), r"networks: expected a table with account_id; rows of networks belong"),
         (lambda: table("accounts").attribute("account_id"), r"expected a value to learn from, got a key"),
         (lambda: table("accounts").attribute("name"), r"expected a value to learn from, got a text"),
