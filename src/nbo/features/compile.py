@@ -150,7 +150,8 @@ def refuse_namesakes(sets: Sequence[FeatureSet]) -> None:
     seen = set()
     for family in sets:
         if family.name in seen:
-            raise UsageError(f"{family.name}: two families of this name", "Put it there once, or give one of them another")
+            step = "Put it there once, or give one of them another"
+            raise UsageError(f"{family.name}: two families of this name", step)
         seen.add(family.name)
 
 
