@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
@@ -20,6 +21,9 @@ StoreDir = Annotated[Path, typer.Option("--store", help="Store written by nbo ch
 AsOfText = Annotated[
     str, typer.Option("--as-of", help="Decision date YYYY-MM-DD, or latest: the newest complete day.")
 ]
+
+WIDTH, LEAST, GAP = 200, 40, 2
+"""Characters: of a line where there is no terminal, of a column of words at the least, between columns."""
 
 METRIC_NAMES = (
     "auc",
@@ -80,15 +84,25 @@ def metric_lines(metrics: dict[str, dict[str, float]]) -> list[str]:
 def table_lines(
     columns: Sequence[str], rows: Sequence[Mapping[str, Any]], width: int | None = None
 ) -> list[str]:
-    """Rows as an aligned text table; numbers to the right, and names never broken."""
+    """Rows as an aligned text table; numbers to the right.
+
+    Lines are as wide as the terminal, or ``width``; elsewhere 200, and wider rather than that a name,
+    which has no spaces, is broken. Nothing is cut off.
+    """
+    cells = {name: [cell(row.get(name)) for row in rows] for name in columns}
+    names = [name for name, texts in cells.items() if not any(" " in text for text in texts)]
+    free = width is None and not sys.stdout.isatty()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
         numeric = bool(rows) and all(isinstance(row.get(name), int | float) for row in rows)
-        whole = not any(" " in cell(row.get(name)) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=whole)
-    for row in rows:
-        table.add_row(*(cell(row.get(name)) for name in columns))
-    console = Console(width=width or (None if sys.stdout.isatty() else 200), no_color=not sys.stdout.isatty())
+        kept = free and name in names
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=kept)
+    for texts in zip(*cells.values(), strict=True):
+        table.add_row(*texts)
+    if free:
+        kept_width = sum(max(map(cell_len, [name, *cells[name]])) + GAP for name in names)
+        width = max(WIDTH, kept_width + LEAST * (len(columns) - len(names)))
+    console = Console(width=width, no_color=not sys.stdout.isatty())
     with console.capture() as captured:
         console.print(table)
     return [line.rstrip() for line in captured.get().splitlines()]
