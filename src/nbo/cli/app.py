@@ -10,36 +10,23 @@ import traceback
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from types import MappingProxyType
 
 import typer
 
+from nbo.cli import auditing, data, features, lineage, outcomes  # noqa: F401 - auditing and lineage join features
 from nbo.cli.answers import failure
 from nbo.errors import NboError
 
 DEFECT = 70
 
-COMMANDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "data": ("init", "simulate", "check", "tables"),
-        "features": ("features",),
-        "learning": ("train", "tune", "evaluate", "models", "promote", "rollback"),
-        "using": ("score", "at-risk", "why", "serve"),
-        "recommending": ("recommend", "replay"),
-        "outcomes": ("outcomes",),
-        "looking": ("report", "doctor", "demo"),
-    }
-)
-"""The first words of commands by the module that has them."""
-
 
 def command_line(words: Sequence[str] = ()) -> typer.Typer:
-    """The commands; of modules only those that the words ask for, for each brings libraries of its own.
+    """The commands; those that bring the libraries that learn and draw only where the words may ask for them.
 
     Parameters
     ----------
     words : sequence of str
-        A command line; where its first word is no command, all commands are there.
+        A command line; empty = all commands are there.
     """
     app = typer.Typer(
         no_args_is_help=True,
@@ -48,39 +35,24 @@ def command_line(words: Sequence[str] = ()) -> typer.Typer:
         rich_markup_mode=None,
         help="Who is leaving or leaking, why, and what it is worth to keep them.",
     )
-    # With one command alone in it, a command line would otherwise be that command.
-    app.callback()(lambda: None)
-    asked = {module for module, names in COMMANDS.items() if words and words[0] in names} or set(COMMANDS)
-    if "data" in asked:
-        from nbo.cli import data
+    data.add_to(app)
+    features.add_to(app)
+    outcomes.add_to(app)
+    if words and words[0] in named_commands(app):
+        return app
+    from nbo.cli import learning, looking, recommending, using
 
-        data.add_to(app)
-    if "features" in asked:
-        # The two others put their commands beside those of features.
-        from nbo.cli import auditing, features, lineage  # noqa: F401
-
-        features.add_to(app)
-    if "learning" in asked:
-        from nbo.cli import learning
-
-        learning.add_to(app)
-    if "using" in asked:
-        from nbo.cli import using
-
-        using.add_to(app)
-    if "recommending" in asked:
-        from nbo.cli import recommending
-
-        recommending.add_to(app)
-    if "outcomes" in asked:
-        from nbo.cli import outcomes
-
-        outcomes.add_to(app)
-    if "looking" in asked:
-        from nbo.cli import looking
-
-        looking.add_to(app)
+    learning.add_to(app)
+    using.add_to(app)
+    recommending.add_to(app)
+    looking.add_to(app)
     return app
+
+
+def named_commands(app: typer.Typer) -> Mapping[str, object]:
+    """The commands and groups of an app by their first words."""
+    commands: Mapping[str, object] = getattr(typer.main.get_command(app), "commands", {})
+    return commands
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
