@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Literal
 
-from nbo.errors import UsageError
+from nbo.errors import UsageError, listed
 
 Kind = Literal["key", "code", "text", "flag", "day", "second", "seconds", "money", "count", "bytes", "number"]
 """What a column holds. Stored as: key, code, text = string; flag = boolean; day = int32 days since
@@ -173,10 +173,6 @@ class Table:
         raise UsageError(f"{self.name}.{name}: no such column{close_matches(name, known)}")
 
 
-SHOWN = 12
-"""Of all known names, where none is near."""
-
-
 def close_matches(name: str, known: list[str] | tuple[str, ...]) -> str:
     """The tail of an error about an unknown name.
 
@@ -188,5 +184,4 @@ def close_matches(name: str, known: list[str] | tuple[str, ...]) -> str:
     near = get_close_matches(name, known, n=3)
     if near:
         return "; did you mean " + ", ".join(near) + "?"
-    more = len(known) - SHOWN
-    return "; known: " + ", ".join(sorted(known)[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return f"; known: {listed(sorted(known))}"
