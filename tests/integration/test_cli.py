@@ -263,7 +263,10 @@ def test_check_says_no_with_every_violation_and_exit_1(nbo: Nbo, bare_workspace:
     assert ended.code == 1
     assert ended.envelope["ok"] is False
     assert any("lines.state" in line for line in ended.envelope["result"]["violations"])
+    unread = bare_workspace / "store" / "features" / "abc" / "as_of=2024-03-03"
+    unread.mkdir(parents=True)
     people = nbo("check", "--data", "raw", "--out", "store", cwd=bare_workspace)
+    assert not unread.exists()
     assert people.code == 1
     assert "store: not fit, " in people.out
     refused = nbo("features", "build", "--store", "store", "--as-of", "latest", cwd=bare_workspace)

@@ -1,6 +1,7 @@
 """Commands on data: init, simulate, check, tables."""
 
 import shutil
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 from nbo.asof import AsOf
 from nbo.cli.answers import Json, WorkspaceDir, answer, progress, table_lines
 from nbo.errors import UsageError
+from nbo.features.snapshots import drop_unread
 from nbo.files import told_storage_errors, write_atomic
 from nbo.keys import bundle_key
 from nbo.offers.reading import catalog_problems, read_catalog
@@ -130,6 +132,7 @@ def check_data(
     report = check_tables(
         data, out, load_mapping(mapping, data), key=bundle_key(place.root), whole=whole, progress=progress
     )
+    drop_unread(out, time.time())
     rows = [report_row(name, facts) for name, facts in report.tables.items()]
     lines = table_lines(["table", "rows", "duplicates dropped", "quarantined", "late"], rows)
     told = [violation.line for violation in report.violations]

@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 
 from nbo.asof import AsOf
 from nbo.engine import BATCH_MEMORY, Spark, SparkPlace
-from nbo.errors import BusyError
 from nbo.features.compiled import CompiledFeatures
 from nbo.features.gaps import missing_features, refuse_unknown_networks, short_features
 from nbo.features.parameters import bind, read_parameters
@@ -20,7 +19,7 @@ from nbo.features.snapshots import (
     Snapshot,
     existing,
     features_folder,
-    standing_snapshot,
+    taken_over,
 )
 from nbo.features.stages import staged_rows
 from nbo.features.visible import visible_data
@@ -49,20 +48,19 @@ def build_features(
     StorageError
         The disk is full, or a finished part was damaged afterwards.
     """
-    found = standing_snapshot(store, compiled, as_of)
-    if found is not None:
-        return found
     folder = features_folder(store, compiled, as_of)
-    with lock(folder):
-        manifest = existing(folder, store)
-        if manifest is not None:
-            return Snapshot(folder, as_of, manifest)
-        visible = visible_data(store, compiled, as_of)
-        with staged_folder(folder) as stage:
-            nulls = write_part(store, compiled, as_of, stage / PART, spark)
-            facts = manifest_facts(store, compiled, as_of, nulls)
-            write_manifest(stage, {**facts, "visible": visible})
-        return Snapshot(folder, as_of, read_manifest(folder, REBUILD), built=True)
+    manifest, built = existing(folder, store), False
+    if manifest is None:
+        with lock(folder):
+            visible = visible_data(store, compiled, as_of)
+            manifest = existing(folder, store) or taken_over(folder, store, visible)
+            if manifest is None:
+                with staged_folder(folder) as stage:
+                    nulls = write_part(store, compiled, as_of, stage / PART, spark)
+                    facts = manifest_facts(store, compiled, as_of, nulls)
+                    write_manifest(stage, {**facts, "visible": visible})
+                manifest, built = read_manifest(folder, REBUILD), True
+    return Snapshot(folder, as_of, manifest, built)
 
 
 def manifest_facts(
@@ -135,7 +133,7 @@ def feature_rows(
 
 
 def account_rows(store: Store, compiled: CompiledFeatures, as_of: AsOf, accounts: Sequence[str]) -> pa.Table:
-    """Rows of a few accounts: from the snapshot where one stands, else computed now; the same values.
+    """Rows of a few accounts: from this store's snapshot where there is one, else computed now; the same.
 
     Parameters
     ----------
@@ -145,15 +143,13 @@ def account_rows(store: Store, compiled: CompiledFeatures, as_of: AsOf, accounts
     Raises
     ------
     StorageError
-        A finished part was damaged afterwards.
+        The snapshot's part was damaged afterwards.
     """
-    try:
-        snapshot = standing_snapshot(store, compiled, as_of)
-    except BusyError:
-        snapshot = None
-    if snapshot is None:
+    folder = features_folder(store, compiled, as_of)
+    manifest = existing(folder, store)
+    if manifest is None:
         return feature_rows(store, compiled, as_of, accounts)
-    return snapshot.read(accounts)
+    return Snapshot(folder, as_of, manifest).read(accounts)
 
 
 def declared(rows: pa.Table, store: Store, compiled: CompiledFeatures) -> pa.Table:

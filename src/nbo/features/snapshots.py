@@ -5,6 +5,7 @@ training, scoring, the at-risk list and the server. A snapshot stands for as lon
 same at its date: also when days have arrived since.
 """
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,13 +21,17 @@ from nbo.errors import StorageError
 from nbo.features.compiled import CompiledFeatures
 from nbo.features.visible import visible_data
 from nbo.files import MANIFEST, damaged_files, lock, put_manifest, read_manifest
-from nbo.tables.folder import ASKED
 from nbo.tables.store import Store
 
 REBUILD = "Build the features again"
 ROW_GROUP = 50_000
 """Rows of a Parquet group, and accounts whose features are joined at once: some hundred megabytes."""
 PART = "part-00000.parquet"
+ASKED = ".asked"
+"""Beside a snapshot's manifest: touched whenever somebody asks for the snapshot."""
+KEPT_DAYS, KEPT_MONTH_DAYS = 7, 40
+"""How long a snapshot stays that nobody asks for; one of the first of a month, a date to train on, longer."""
+SECONDS_PER_DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,8 @@ def standing_snapshot(store: Store, compiled: CompiledFeatures, as_of: AsOf) -> 
     manifest = existing(folder, store)
     if manifest is None and (folder / MANIFEST).is_file():
         with lock(folder):
-            manifest = existing(folder, store) or taken_over(folder, store, compiled, as_of)
+            visible = visible_data(store, compiled, as_of)
+            manifest = existing(folder, store) or taken_over(folder, store, visible)
     return None if manifest is None else Snapshot(folder, as_of, manifest)
 
 
@@ -106,18 +112,45 @@ def existing(folder: Path, store: Store) -> dict[str, Any] | None:
     return manifest
 
 
-def taken_over(folder: Path, store: Store, compiled: CompiledFeatures, as_of: AsOf) -> dict[str, Any] | None:
-    """The manifest of an earlier store's build, which from now on stands for this one; None where this
-    one shows anything else at the date."""
+def taken_over(folder: Path, store: Store, visible: str) -> dict[str, Any] | None:
+    """The manifest of an earlier store's build, which from now on stands for this one; None where there is
+    none, or where this one shows anything else at the date."""
+    if not (folder / MANIFEST).is_file():
+        return None
     manifest = read_manifest(folder, REBUILD)
-    if manifest.get("visible") != visible_data(store, compiled, as_of):
+    if manifest.get("visible") != visible:
         return None
     refuse_damaged(folder, manifest)
-    put_manifest(folder, {**manifest, "store_id": store.store_id})
-    return read_manifest(folder, REBUILD)
+    manifest["store_id"] = store.store_id
+    put_manifest(folder, manifest)
+    return manifest
 
 
 def refuse_damaged(folder: Path, manifest: Mapping[str, Any]) -> None:
     damaged = damaged_files(folder, manifest)
     if damaged:
         raise StorageError(f"{folder / damaged[0]}: differs from its manifest", f"Remove {folder}, run again")
+
+
+def drop_unread(store: Path, now: float) -> None:
+    """Remove the snapshots that nobody has asked for in so long that they only take space.
+
+    Parameters
+    ----------
+    store : Path
+        The store's folder.
+    now : float
+        Seconds since 1970-01-01 UTC.
+    """
+    for folder in (store / "features").glob("*/as_of=*"):
+        days = KEPT_MONTH_DAYS if folder.name.endswith("-01") else KEPT_DAYS
+        if now - last_asked(folder) > days * SECONDS_PER_DAY:
+            (folder / MANIFEST).unlink(missing_ok=True)
+            shutil.rmtree(folder)
+
+
+def last_asked(folder: Path) -> float:
+    """When it was written or last asked for, in seconds since 1970-01-01 UTC; 0 where it is not whole."""
+    if not (folder / MANIFEST).is_file():
+        return 0.0
+    return max(path.stat().st_mtime for path in (folder / MANIFEST, folder / ASKED) if path.is_file())

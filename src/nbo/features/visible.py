@@ -98,7 +98,7 @@ def visible_rows(
     engine.view(ROWS, files, absent)
     seen = visible_sql(table.event_column) if table.event_column else "known_day <= $as_of"
     row = ", ".join(column_sql(column) for column in table.columns if column.name in named)
-    hashes = f"SELECT hash({row or 1}) AS row_hash FROM {ROWS} WHERE {seen}"
+    hashes = f"SELECT hash({row}) AS row_hash FROM {ROWS} WHERE {seen}"
     told = f"SELECT count(*), sum(row_hash), bit_xor(row_hash) FROM ({hashes})"
     found = engine.query(bind(told, {"as_of": str(as_of.day)}))
     return [str(value) for value in found.to_pylist()[0].values()]

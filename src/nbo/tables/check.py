@@ -6,7 +6,6 @@ fails leaves the quarantine and a manifest that says ``"fit": false``, but no ta
 
 import json
 import shutil
-import time
 from collections.abc import Callable
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -26,7 +25,7 @@ from nbo.files import (
     write_atomic,
 )
 from nbo.tables.catalog import TABLES
-from nbo.tables.folder import claim_folder, clear_store, drop_unread
+from nbo.tables.folder import claim_folder, clear_store
 from nbo.tables.growing import grown_table
 from nbo.tables.layouts import Shelf
 from nbo.tables.mapping import Mapping
@@ -147,7 +146,6 @@ def run(job: Job, by: str, *, whole: bool) -> CheckReport:
         shutil.rmtree(job.out / "tables", ignore_errors=True)
     stayed = {f"tables/{name}/{part}" for name, outcome in outcomes.items() for part in outcome.stayed}
     kept = {name: digest for name, digest in memory.digests.items() if name in stayed}
-    drop_unread(job.out, time.time())
     write_store_manifest(job, report, sources, kept)
     remember(job.out, store_id, by, files, {name: seen_table(job, name, outcomes[name]) for name in tables})
     return report

@@ -12,7 +12,7 @@ from nbo.errors import BusyError, StorageError
 from nbo.features import CompiledFeatures, FeatureSet, Words, compile_features, table
 from nbo.features.build import account_rows, build_features, feature_rows
 from nbo.features.snapshots import PART, features_folder
-from nbo.files import lock
+from nbo.files import MANIFEST, lock
 from nbo.tables.direct import store_from_tables
 from nbo.tables.store import Store
 
@@ -90,8 +90,10 @@ def test_a_few_accounts_are_read_from_a_snapshot_and_else_computed(
     assert computed.num_rows == 3
     build_features(store, SOME, store.latest)
     newer = Store(store.root, {**store.manifest, "store_id": "newer"})
+    before = (features_folder(store, SOME, store.latest) / MANIFEST).read_bytes()
     with lock(features_folder(store, SOME, store.latest)):
         assert account_rows(newer, SOME, store.latest, few).equals(computed)
+    assert (features_folder(store, SOME, store.latest) / MANIFEST).read_bytes() == before
     shutil.rmtree(store.root / "tables")
     assert account_rows(store, SOME, store.latest, few).equals(computed)
     assert account_rows(store, SOME, store.latest, ["nobody"]).num_rows == 0

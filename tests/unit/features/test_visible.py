@@ -15,12 +15,11 @@ from nbo.features import visible as visible_module
 from nbo.features.build import build_features
 from nbo.features.leaks import permute_future, visible
 from nbo.features.online import ONLINE, online_rows
-from nbo.features.snapshots import PART, Snapshot, features_folder
+from nbo.features.snapshots import ASKED, PART, Snapshot, features_folder
 from nbo.features.visible import visible_data, visible_table
 from nbo.tables import writing
 from nbo.tables.catalog import TABLES
 from nbo.tables.direct import store_from_tables
-from nbo.tables.folder import ASKED
 from nbo.tables.store import Store
 from nbo.workspace import Workspace
 
