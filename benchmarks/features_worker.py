@@ -4,7 +4,7 @@
 - ``empty``: start, import and open the store, no more;
 - ``scan``: one query that reads every column the features need, as of a date, and next to nothing with it;
 - ``scan_all``: the same over every row of the store;
-- ``ours``: :func:`nbo.features.build.build_features` at each date, as every command runs it;
+- ``ours``: :func:`nbo.features.build.build_snapshots` at all dates, as every command runs it;
 - ``spark``: the same on a Spark of this machine;
 - ``empty_spark``: start that Spark, no more;
 - ``plain``: the same features written by hand in SQL, to one Parquet file;
@@ -25,7 +25,7 @@ from generated_calls import END_DAY, Size, generate
 from nbo.asof import AsOf, day_of
 from nbo.engine import Spark, SparkPlace
 from nbo.features import CompiledFeatures, compile_features
-from nbo.features.build import build_features
+from nbo.features.build import build_snapshots
 from nbo.features.snapshots import PART, features_folder
 from nbo.files import spill_folder
 from nbo.tables.store import Store
@@ -58,11 +58,11 @@ def compiled_features() -> CompiledFeatures:
 def run_role(role: str, store: Store, compiled: CompiledFeatures, dates: list[AsOf]) -> None:
     """What a measured process does after its start."""
     if role == "ours":
-        for when in dates:
-            build_features(store, compiled, when)
+        for _ in build_snapshots(store, compiled, dates):
+            pass
     elif role == "spark":
-        for when in dates:
-            build_features(store, compiled, when, spark=SparkPlace())
+        for _ in build_snapshots(store, compiled, dates, spark=SparkPlace()):
+            pass
     elif role == "empty_spark":
         with spill_folder(store.root) as spill, Spark(SparkPlace(), spill):
             pass

@@ -24,6 +24,8 @@ from nbo.workspace import Workspace
 ROOT = Path(__file__).resolve().parents[2]
 Nbo = Callable[..., Any]
 DATE = "2024-11-01"
+BY_PASS = "from nbo.features import sweep; sweep.SWEEP_ROWS = 0"
+"""As a store with many more rows is built."""
 LIMITED = """
 import resource, signal, sys
 from nbo.cli.app import run
@@ -64,12 +66,17 @@ def started(code: str, own_store: Path) -> "subprocess.Popen[str]":
     )
 
 
-@pytest.fixture
-def builder(own_store: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A builder that has begun to write; the test may stop or kill it."""
-    process = started(BUILD, own_store)
+WRITES, SWEEPS = "partial-*/" + PART, "spill/0/*"
+"""Where a builder's files lie that writes the snapshot, and that makes its pass."""
+
+
+@pytest.fixture(params=[(BUILD, WRITES), (f"{BY_PASS}; {BUILD}", SWEEPS), (f"{BY_PASS}; {BUILD}", WRITES)])
+def builder(own_store: Path, request: pytest.FixtureRequest) -> Iterator["subprocess.Popen[str]"]:
+    """A builder that has begun its work; the test may stop or kill it."""
+    code, file = request.param
+    process = started(code, own_store)
     folder = target(own_store)
-    while not list(folder.parent.glob(f".{folder.name}.partial-*/{PART}")):
+    while not list(folder.parent.glob(f".{folder.name}.{file}")):
         assert process.poll() is None, process.communicate()
         time.sleep(0.002)
     yield process
@@ -86,10 +93,13 @@ def nothing_whole(folder: Path) -> None:
         read_manifest(folder, "Build")
 
 
-def test_a_disk_that_takes_no_more_is_told_in_one_line_and_leaves_nothing(own_store: Path, nbo: Nbo) -> None:
+@pytest.mark.parametrize("first", ["", BY_PASS])
+def test_a_disk_that_takes_no_more_is_told_in_one_line_and_leaves_nothing(
+    own_store: Path, nbo: Nbo, first: str
+) -> None:
     """A limit on the size of files stands for a disk that fills up."""
     folder = target(own_store)
-    ended = started(LIMITED, own_store)
+    ended = started(f"{first}\n{LIMITED}", own_store)
     out, err = ended.communicate()
     assert (ended.returncode, out) == (2, ""), err
     [line] = err.splitlines()
@@ -124,9 +134,10 @@ def test_a_killed_builder_leaves_nothing_that_reads_as_whole_and_a_rerun_gives_t
     builder.communicate()
     assert builder.returncode == -signal.SIGKILL
     nothing_whole(folder)
-    assert list(folder.parent.glob(f".{folder.name}.partial-*")), "it was killed while it wrote"
+    left = [*folder.parent.glob(f".{folder.name}.partial-*"), *folder.parent.glob(f".{folder.name}.spill")]
+    assert left, "it was killed while it wrote"
     assert nbo(*words(own_store), cwd=ROOT).code == 0
-    assert not list(folder.parent.glob(f".{folder.name}.partial-*"))
+    assert not [path for path in left if path.exists()]
     apart = Path(shutil.copytree(own_store, tmp_path / "apart", ignore=shutil.ignore_patterns("features")))
     assert nbo(*words(apart), cwd=ROOT).code == 0
     for name in (PART, MANIFEST):

@@ -1,6 +1,6 @@
 """The default engine: DuckDB inside the process."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -87,6 +87,11 @@ class Embedded:
         """The whole result as an Arrow table."""
         with told_engine_errors():
             return self._connection.sql(sql).to_arrow_table()
+
+    def batches(self, sql: str, rows: int) -> Iterator[pa.RecordBatch]:
+        """The result so many rows at a time, never whole in memory."""
+        with told_engine_errors():
+            yield from self._connection.sql(sql).to_arrow_reader(rows)
 
     def value(self, sql: str) -> object:
         """The single value of a one-row, one-column result."""

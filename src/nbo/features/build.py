@@ -1,6 +1,7 @@
-"""Build compiled features over a store as of a date: once, unless a snapshot stands that was built before."""
+"""Build compiled features over a store as of dates: once, unless a snapshot stands that was built before."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,45 +23,95 @@ from nbo.features.snapshots import (
     taken_over,
 )
 from nbo.features.stages import staged_rows
+from nbo.features.sweep import Swept, sweep
 from nbo.features.visible import visible_data
-from nbo.files import lock, read_manifest, spill_folder, staged_folder, write_manifest
+from nbo.files import (
+    lock,
+    read_manifest,
+    spill_folder,
+    staged_folder,
+    told_storage_errors,
+    write_manifest,
+)
 from nbo.tables.store import Store
 
+TOGETHER = 12
+"""Dates of one pass: what it computes waits on the disk."""
 ARROW_TYPES = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64()}
 
 
 def build_features(
     store: Store, compiled: CompiledFeatures, as_of: AsOf, *, spark: SparkPlace | None = None
 ) -> Snapshot:
-    """The snapshot of these features at this date, built if it is not there.
+    """The snapshot of these features at this date, built if it is not there; as :func:`build_snapshots`."""
+    [snapshot] = build_snapshots(store, compiled, [as_of], spark=spark)
+    return snapshot
+
+
+def build_snapshots(
+    store: Store, compiled: CompiledFeatures, dates: Sequence[AsOf], *, spark: SparkPlace | None = None
+) -> Iterator[Snapshot]:
+    """Snapshots of these features at several dates: those that are not there are built together.
 
     Parameters
     ----------
-    store, compiled, as_of
-        What is computed of what, and as of when.
+    store, compiled, dates
+        What is computed of what, and as of when; no date twice.
     spark : SparkPlace or None
-        The Spark that computes it; None = within this process. The values are the same.
+        The Spark that computes them; None = within this process. The values are the same.
+
+    Yields
+    ------
+    Snapshot
+        In the order of the dates, each when it is there.
 
     Raises
     ------
     BusyError
-        Another job builds the same snapshot.
+        Another job builds one of these snapshots.
     StorageError
         The disk is full, or a finished part was damaged afterwards.
     """
-    folder = features_folder(store, compiled, as_of)
-    manifest, built = existing(folder, store), False
-    if manifest is None:
-        with lock(folder):
-            visible = visible_data(store, compiled, as_of)
-            manifest = existing(folder, store) or taken_over(folder, store, visible)
+    for first in range(0, len(dates), TOGETHER):
+        yield from built_together(store, compiled, dates[first : first + TOGETHER], spark)
+
+
+def built_together(
+    store: Store, compiled: CompiledFeatures, dates: Sequence[AsOf], spark: SparkPlace | None
+) -> Iterator[Snapshot]:
+    """Snapshots whose rows are read in one pass."""
+    folders = {as_of: features_folder(store, compiled, as_of) for as_of in dates}
+    there = {as_of: existing(folder, store) for as_of, folder in folders.items()}
+    with ExitStack() as held:
+        visible = {}
+        for as_of in (one for one in dates if there[one] is None):
+            held.enter_context(lock(folders[as_of]))
+            visible[as_of] = visible_data(store, compiled, as_of)
+            there[as_of] = existing(folders[as_of], store) or taken_over(
+                folders[as_of], store, visible[as_of]
+            )
+        wanted = [as_of for as_of in dates if there[as_of] is None]
+        swept: Swept = {}
+        if wanted and spark is None:
+            spill = held.enter_context(spill_folder(folders[wanted[0]]))
+            with told_storage_errors(folders[wanted[0]]):
+                swept = swept_relations(store, compiled, wanted, spill)
+        for as_of in dates:
+            folder, manifest = folders[as_of], there[as_of]
             if manifest is None:
                 with staged_folder(folder) as stage:
-                    nulls = write_part(store, compiled, as_of, stage / PART, spark)
+                    nulls = write_part(store, compiled, as_of, stage / PART, spark, swept.get(as_of, {}))
                     facts = manifest_facts(store, compiled, as_of, nulls)
-                    write_manifest(stage, {**facts, "visible": visible})
-                manifest, built = read_manifest(folder, REBUILD), True
-    return Snapshot(folder, as_of, manifest, built)
+                    write_manifest(stage, {**facts, "visible": visible[as_of]})
+                manifest = read_manifest(folder, REBUILD)
+            yield Snapshot(folder, as_of, manifest, as_of in wanted)
+
+
+def swept_relations(store: Store, compiled: CompiledFeatures, dates: Sequence[AsOf], folder: Path) -> Swept:
+    """What one pass over the rows computes for all these dates."""
+    with store.connect(memory_limit=BATCH_MEMORY, spill_folder=folder) as engine:
+        parameters = {as_of: read_parameters(store, engine, compiled.sql, as_of, None) for as_of in dates}
+        return sweep(engine, compiled.sql, parameters, folder)
 
 
 def manifest_facts(
@@ -81,7 +132,12 @@ def manifest_facts(
 
 
 def write_part(
-    store: Store, compiled: CompiledFeatures, as_of: AsOf, path: Path, spark: SparkPlace | None
+    store: Store,
+    compiled: CompiledFeatures,
+    as_of: AsOf,
+    path: Path,
+    spark: SparkPlace | None,
+    swept: Mapping[str, Path],
 ) -> tuple[int, dict[str, int]]:
     """Stream the rows to one Parquet file; returns row count and nulls by feature."""
     nulls = dict.fromkeys(compiled.names, 0)
@@ -90,7 +146,7 @@ def write_part(
         spill_folder(path) as spill,
         pq.ParquetWriter(path, output_schema(compiled), compression="zstd") as writer,
     ):
-        for table in computed(store, compiled, as_of, spill, spark):
+        for table in computed(store, compiled, as_of, spill, spark, swept):
             shaped = declared(table, store, compiled)
             writer.write_table(shaped, row_group_size=ROW_GROUP)
             rows += shaped.num_rows
@@ -100,14 +156,19 @@ def write_part(
 
 
 def computed(
-    store: Store, compiled: CompiledFeatures, as_of: AsOf, spill: Path, spark: SparkPlace | None
+    store: Store,
+    compiled: CompiledFeatures,
+    as_of: AsOf,
+    spill: Path,
+    spark: SparkPlace | None,
+    swept: Mapping[str, Path],
 ) -> Iterator[pa.Table]:
     """The rows by account, some at a time, from the one SQL text on either engine."""
     if spark is None:
         with store.connect(memory_limit=BATCH_MEMORY, spill_folder=spill) as engine:
             refuse_unknown_networks(engine, compiled)
             parameters = read_parameters(store, engine, compiled.sql, as_of, None)
-            yield from staged_rows(engine, compiled.sql, parameters, ROW_GROUP)
+            yield from staged_rows(engine, compiled.sql, parameters, ROW_GROUP, swept=swept)
         return
     with Spark(spark, spill) as cluster:
         store.show(cluster)

@@ -8,6 +8,7 @@ more for each slice is cheaper than grouping on the disk.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -56,6 +57,7 @@ def staged_rows(
     parameters: Mapping[str, str],
     accounts_at_once: int,
     accounts_a_slice: int = SLICE,
+    swept: Mapping[str, Path] | None = None,
 ) -> Iterator[pa.Table]:
     """The rows of a text, some accounts after the other.
 
@@ -71,6 +73,8 @@ def staged_rows(
         Rows of a table, at most.
     accounts_a_slice : int
         A relation is computed for so many accounts after the other, about.
+    swept : mapping of str to Path or None
+        Relations that were computed before, each a Parquet file sorted by account.
 
     Yields
     ------
@@ -79,7 +83,11 @@ def staged_rows(
     """
     relations, chosen = parted(sql)
     population = f"kept_{relations[0][0]}"
+    known = swept or {}
     for name, text in relations:
+        if name in known:
+            engine.view(f"kept_{name}", [known[name]])
+            continue
         whole_text = bind(text, parameters)
         slices = [whole_text]
         if name != relations[0][0] and may_be_sliced(text):
