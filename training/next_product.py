@@ -11,6 +11,7 @@ from nbo.asof import AsOf
 from nbo.bundle import Bundle
 from nbo.decisions.recommender import require_currency
 from nbo.features import CompiledFeatures, compile_features
+from nbo.features.build import build_snapshots
 from nbo.labels import SlicePlan, plan_slices, take_ups
 from nbo.models.config import NextProductConfig
 from nbo.models.data import TrainingData
@@ -138,10 +139,10 @@ def months(
     known_by: AsOf | None,
 ) -> Months:
     slices, censored = [], {}
-    for as_of in dates:
-        found = take_ups(store, as_of, config.label.window, known_by)
-        slices.append(pair_slice(store, compiled, products, as_of, found.taken, found.censored))
-        censored[str(as_of)] = found.censored.num_rows
+    for snapshot in build_snapshots(store, compiled, dates):
+        found = take_ups(store, snapshot.as_of, config.label.window, known_by)
+        slices.append(pair_slice(store, snapshot, products, found.taken, found.censored))
+        censored[str(snapshot.as_of)] = found.censored.num_rows
     return Months(tuple(slices), censored)
 
 

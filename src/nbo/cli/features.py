@@ -12,7 +12,7 @@ from nbo.decisions.settings import section, validated
 from nbo.engine import ENVIRONMENT, SparkPlace, known_master
 from nbo.errors import UsageError, listed
 from nbo.features import CompiledFeatures, compile_features, find_feature
-from nbo.features.build import build_features, feature_rows
+from nbo.features.build import build_snapshots, feature_rows
 from nbo.features.lineage import provenance
 from nbo.features.online import online_rows
 from nbo.features.snapshots import Snapshot
@@ -195,10 +195,10 @@ def features_build(
     compiled = compiled_set(workspace, set_name, purpose)
     spark = spark_place(Workspace.find(workspace).settings, master) if engine == "spark" else None
     snapshots = []
-    for number, when in enumerate(dates, 1):
-        snapshots.append(build_features(opened, compiled, when, spark=spark))
+    for snapshot in build_snapshots(opened, compiled, dates, spark=spark):
+        snapshots.append(snapshot)
         if len(dates) > 1:
-            progress(f"{number} of {len(dates)}: {when}")
+            progress(f"{len(snapshots)} of {len(dates)}: {snapshot.as_of}")
     told = [
         {"as_of": str(s.as_of), "folder": str(s.folder), "rows": s.manifest["rows"], "built": s.built}
         for s in snapshots

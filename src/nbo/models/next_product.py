@@ -12,8 +12,8 @@ from nbo.asof import AsOf
 from nbo.bundle import Matrix, Vocabulary
 from nbo.customers.holdings import held_matrix, holdings
 from nbo.errors import DataError
-from nbo.features.build import build_features
 from nbo.features.compiled import CompiledFeatures
+from nbo.features.snapshots import Snapshot
 from nbo.models.card import medians
 from nbo.models.churn import FittedModel, fit_churn
 from nbo.models.config import NextProductConfig
@@ -80,19 +80,14 @@ class PairSlice:
 
 
 def pair_slice(
-    store: Store,
-    compiled: CompiledFeatures,
-    products: ProductTable,
-    as_of: AsOf,
-    taken: pa.Table,
-    censored: pa.Table,
+    store: Store, snapshot: Snapshot, products: ProductTable, taken: pa.Table, censored: pa.Table
 ) -> PairSlice:
     """Features, holdings and outcomes of every account of a date.
 
     Parameters
     ----------
-    compiled : CompiledFeatures
-        The account's features; what is given beside them is not read here.
+    snapshot : Snapshot
+        The accounts' features at the date.
     taken, censored : pa.Table
         ``account_id`` and ``product_id`` of the pairs taken within the label window, and of those
         that are neither taken nor left.
@@ -103,7 +98,7 @@ def pair_slice(
     as the data tell: its pairs are not wanted, or the model would learn that nobody takes what is
     new.
     """
-    rows = build_features(store, compiled, as_of).read()
+    as_of, rows = snapshot.as_of, snapshot.read()
     accounts, ids = rows["account_id"].to_pylist(), products.product_ids
     held = held_matrix(holdings(store, as_of), accounts, ids)
     took = held_matrix(taken, accounts, ids)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nbo.asof import AsOf
-from nbo.features.build import build_features
+from nbo.features.build import build_snapshots
 from nbo.features.compiled import CompiledFeatures
 from nbo.tables.store import Store
 
@@ -54,8 +54,9 @@ def labelled_rows(
         Per slice, ``account_id`` and ``label``; accounts without a label (censored) get no row.
     """
     tables, label, days = [], [], []
-    for as_of, outcomes in labelled:
-        snapshot = build_features(store, compiled, as_of).read()
+    snapshots = build_snapshots(store, compiled, [as_of for as_of, _ in labelled])
+    for (as_of, outcomes), built in zip(labelled, snapshots, strict=True):
+        snapshot = built.read()
         place = pc.index_in(snapshot["account_id"], value_set=outcomes["account_id"].combine_chunks())
         tables.append(snapshot.filter(pc.is_valid(place)))
         label.append(outcomes["label"].take(pc.drop_null(place)).to_numpy())

@@ -14,6 +14,7 @@ from nbo.bundle import Bundle, parsed_booster
 from nbo.errors import DataError
 from nbo.evaluation import evaluate_scores
 from nbo.features import FeatureSet, Words, compile_features, table
+from nbo.features.build import build_features
 from nbo.features.compiled import CompiledFeature, CompiledFeatures
 from nbo.models import FittedModel, TrainingData
 from nbo.models.config import NextProductConfig, PairBoosterSettings
@@ -151,7 +152,8 @@ def test_what_is_held_or_censored_or_not_for_sale_cannot_be_taken(tmp_path: Path
         )
 
     taken, censored = pairs(("B", "phs"), ("B", "elsewhere")), pairs(("C", "adsl"))
-    found = pair_slice(store, compiled, PRODUCTS, AsOf(20_000), taken, censored)
+    snapshot = build_features(store, compiled, AsOf(20_000))
+    found = pair_slice(store, snapshot, PRODUCTS, taken, censored)
     assert found.account_ids.tolist() == ["A", "B", "C"]
     assert found.held.tolist() == [[True, True, False, False]] + 2 * [[True, False, False, False]]
     # Nobody holds or takes video; phs is new, but taken within the window.
