@@ -62,7 +62,7 @@ def refuse_difference(store: Store, compiled: CompiledFeatures, found: Swept) ->
 
 
 @pytest.mark.parametrize("name", SETS)
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_a_pass_gives_what_sql_gives_at_each_date(
     random_store: Callable[[int], Store], name: str, seed: int, tmp_path: Path
 ) -> None:
@@ -83,15 +83,14 @@ def test_every_declared_total_and_tally_is_computed_by_a_pass(
     assert {"calls_totals", "calls_weeks", "calls_counterparty_ids", "usage_totals"} <= names - left
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 def test_parts_and_rows_on_the_disk_change_nothing(
-    random_store: Callable[[int], Store], seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    random_store: Callable[[int], Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(passes, "PART_ROWS", 7)
     monkeypatch.setattr(passes, "BLOCK_BYTES", 1)
     monkeypatch.setattr(rows, "BATCH_ROWS", 2048)
     monkeypatch.setattr(rows, "ROWS_MEMORY", 60_000)
-    store, compiled = random_store(seed), declared("churn")
+    store, compiled = random_store(2), declared("churn")
     found = swept(store, compiled, dates_of(store)[-3:], tmp_path)
     assert refuse_difference(store, compiled, found) > 100
     assert any(path.stat().st_size for path in tmp_path.rglob("rows"))
@@ -124,6 +123,16 @@ def test_dates_of_other_code_lists_are_other_passes(random_store: Callable[[int]
     groups = [when for asked, when in alike(compiled.sql, parameters) if asked[0].rows.table == "calls"]
     assert len(groups) == len(lists) > 1
     assert sorted(date for when in groups for date in when) == dates
+
+
+def test_a_relation_that_counts_words_is_computed(tmp_path: Path) -> None:
+    text = TOTALS_TEXT.replace("FLAG", "TRUE").replace("count(*)", "count(counterparty_id)")
+    asked = asked_of("words", text)
+    assert asked is not None
+    with engine_with("i", "BIGINT") as engine:
+        [path] = one_pass(engine, [asked], [AsOf(110)], tmp_path)[AsOf(110)].values()
+        engine.view("found", [path])
+        assert engine.value("SELECT sum(r0) FROM found") == 10
 
 
 def asked_for(lines: list[object]) -> list[Asked]:

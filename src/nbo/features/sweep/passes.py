@@ -26,8 +26,10 @@ T = TypeVar("T")
 BITS = 62
 """Conditions that a whole number holds."""
 LARGEST = 2**63 - 1
-BLOCK_BYTES = 64 << 20
-"""Of results that are written at once."""
+RESULT_BYTES = 9
+"""A whole number, and whether it is null."""
+BLOCK_BYTES = 32 << 20
+"""Of results, about: of those of a part, and of those of a relation that are written at once."""
 
 
 def one_pass(
@@ -59,7 +61,7 @@ def one_pass(
     table, longest = asked[0].rows.table, max(one.rows.edges[-1] for one in asked)
     where = visible_rows(reading.event, longest, dates[0].day, dates[-1].day)
     rows = int(str(engine.value(f"SELECT count(*) FROM {table} WHERE {where}")))
-    size = max(1, len(accounts.texts) * PART_ROWS // max(rows, 1))
+    size = part_size(len(accounts.texts), rows, len(dates) * sum(len(loop.columns) for loop in loops))
     with PartedRows(-(-len(accounts.texts) // size), size, folder) as parts:
         most_rows, largest = read_parts(engine, reading.sql(table, where), reading, accounts, parts)
         if most_rows * largest > LARGEST:
@@ -87,10 +89,21 @@ def known_accounts(engine: Embedded) -> Numbers:
     return Numbers(found["account_id"].combine_chunks())
 
 
+def part_size(accounts: int, rows: int, results: int) -> int:
+    """Accounts of a part: neither their rows are many nor what is told of them, so much of each.
+
+    Examples
+    --------
+    >>> part_size(1_000, 1_000_000, 10), part_size(1_000_000, 1_000_000, 1_000)
+    (262, 3728)
+    """
+    return max(1, min(accounts * PART_ROWS // max(rows, 1), BLOCK_BYTES // (RESULT_BYTES * results)))
+
+
 def loops_of(engine: Embedded, asked: Sequence[Asked], dates: Int64s) -> tuple[list[Loop], Reading]:
     """Loops for what is asked, but for totals of what is no whole number; and what they read."""
     totals = [one for one in asked if isinstance(one, Totals)]
-    measures = (partial.measure for one in totals for partial in one.partials if partial.measure)
+    measures = (partial.measure for one in totals for partial in one.partials if partial.reads_measure)
     kinds = measure_kinds(engine, asked[0].rows.table, measures)
     wide = {text: kind.bit_width > 32 for text, kind in kinds.items() if pa.types.is_signed_integer(kind)}
     reading = Reading(asked[0].rows.event, wide)
@@ -98,7 +111,7 @@ def loops_of(engine: Embedded, asked: Sequence[Asked], dates: Int64s) -> tuple[l
     for one in asked:
         if not isinstance(one, Totals):
             loops.append(TalliesLoop(one, reading, dates))
-        elif all(partial.measure in wide for partial in one.partials if partial.measure):
+        elif all(partial.measure in wide for partial in one.partials if partial.reads_measure):
             loops.append(TotalsLoop(one, reading, dates))
     return loops, reading
 

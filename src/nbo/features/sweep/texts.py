@@ -84,6 +84,11 @@ class Partial:
     measure: str
     flag: str
 
+    @property
+    def reads_measure(self) -> bool:
+        """Whether it needs the measure's values, not only to know where there is one."""
+        return self.kind in ("sum", "max", "min")
+
 
 @dataclass(frozen=True)
 class Totals:
