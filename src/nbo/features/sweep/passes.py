@@ -144,9 +144,7 @@ class RelationFiles:
 
     def __enter__(self) -> "RelationFiles":
         self._writers = [
-            pq.ParquetWriter(
-                path, self._schema, compression="lz4", use_dictionary=False, write_statistics=["account_id"]
-            )
+            pq.ParquetWriter(path, self._schema, compression="lz4", write_statistics=["account_id"])
             for path in self.paths.values()
         ]
         return self
