@@ -17,9 +17,13 @@ from nbo.features.build import build_snapshots, feature_rows
 from nbo.features.parameters import bind, read_parameters
 from nbo.features.stages import parted
 from nbo.features.sweep import Swept, alike, digests, passes, rows, sweep
+from nbo.features.sweep import compiled as room_of_loops
+from nbo.features.sweep.compiled import SHARED, first_from
 from nbo.features.sweep.digests import Digests, Numbers
 from nbo.features.sweep.passes import one_pass
+from nbo.features.sweep.tallies import tallies
 from nbo.features.sweep.texts import Asked, Tallies, Totals, asked_of
+from nbo.features.sweep.totals import totals
 from nbo.tables.store import Store
 from nbo.workspace import Workspace
 
@@ -253,6 +257,24 @@ def test_texts_have_the_digests_of_their_bytes() -> None:
     assert len(set(many.low.tolist())) == 100_000
     # Near chance: 100,000 draws of 2 ** 32 meet about once.
     assert len(set(many.checks.tolist())) > 99_980
+
+
+def test_compiled_code_is_kept_under_the_digest_of_what_loops_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert all(loop.__qualname__.endswith(f"_{SHARED}") for loop in (totals, tallies, first_from))
+    real = room_of_loops.njit
+
+    def nowhere(**options: bool) -> Callable[..., object]:
+        """Like numba where no folder can be written."""
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function")
+        return real(**options)
+
+    monkeypatch.setattr(room_of_loops, "njit", nowhere)
+
+    def doubled(number: int) -> int:
+        return 2 * number
+
+    assert room_of_loops.compiled(doubled)(21) == 42
 
 
 def test_numbers_of_texts() -> None:

@@ -6,11 +6,14 @@ nowhere, each process compiles anew.
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
+
+from nbo.files import sha256_file
 
 Bools = npt.NDArray[np.bool_]
 Int32s = npt.NDArray[np.int32]
@@ -22,8 +25,13 @@ ACCOUNT, EVENT, VISIBLE, BITS, FURTHER = 0, 1, 2, 3, 5
 visible, the conditions that hold (two words); the first of those that follow."""
 
 
+SHARED = sha256_file(Path(__file__))[:8]
+"""Part of the names of what is kept: numba sees that a loop's own module changed, not that this one did."""
+
+
 def compiled(function: F) -> F:
     """The function as machine code that holds no lock of Python's."""
+    function.__qualname__ += f"_{SHARED}"
     try:
         return cast(F, njit(cache=True, nogil=True)(function))
     except RuntimeError:
