@@ -93,8 +93,9 @@ def built_together(
         wanted = [as_of for as_of in dates if there[as_of] is None]
         swept: Swept = {}
         if wanted and spark is None:
-            spill = held.enter_context(spill_folder(folders[wanted[0]]))
-            with told_storage_errors(folders[wanted[0]]):
+            # Under the date that is written last: a killed build is asked for again with it.
+            spill = held.enter_context(spill_folder(folders[wanted[-1]]))
+            with told_storage_errors(folders[wanted[-1]]):
                 swept = swept_relations(store, compiled, wanted, spill)
         for as_of in dates:
             folder, manifest = folders[as_of], there[as_of]

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nbo.asof import AsOf
-from nbo.errors import StorageError
+from nbo.errors import BusyError, StorageError
 from nbo.features.compiled import CompiledFeatures
 from nbo.features.visible import visible_data
 from nbo.files import MANIFEST, damaged_files, lock, put_manifest, read_manifest
@@ -133,7 +133,8 @@ def refuse_damaged(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def drop_unread(store: Path, now: float) -> None:
-    """Remove the snapshots that nobody has asked for in so long that they only take space.
+    """Remove the snapshots that nobody has asked for in so long that they only take space, and what killed
+    builds left.
 
     Parameters
     ----------
@@ -147,6 +148,10 @@ def drop_unread(store: Path, now: float) -> None:
         if now - last_asked(folder) > days * SECONDS_PER_DAY:
             (folder / MANIFEST).unlink(missing_ok=True)
             shutil.rmtree(folder)
+    for left in (store / "features").glob("*/.as_of=*.spill"):
+        # Of a build that was killed, if nobody holds its lock.
+        with suppress(BusyError), lock(left.with_name(left.stem.removeprefix("."))):
+            shutil.rmtree(left)
 
 
 def last_asked(folder: Path) -> float:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from nbo.features.snapshots import ASKED, PART, drop_unread
-from nbo.files import MANIFEST
+from nbo.files import MANIFEST, lock
 
 NOW = 1_700_000_000
 
@@ -26,3 +26,14 @@ def test_snapshots_stay_for_as_long_as_somebody_asks_for_them(tmp_path: Path) ->
     assert all((folder / PART).exists() for folder in stay)
     assert [folder for folder in go if folder.exists()] == []
     drop_unread(tmp_path / "without snapshots", NOW)
+
+
+def test_what_a_killed_build_left_goes_and_what_a_build_needs_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "features" / "abc" / "as_of=2024-03-05"
+    left = folder.with_name(f".{folder.name}.spill")
+    (left / "0").mkdir(parents=True)
+    with lock(folder):
+        drop_unread(tmp_path, NOW)
+        assert left.is_dir()
+    drop_unread(tmp_path, NOW)
+    assert not left.exists()

@@ -1,5 +1,6 @@
 """One pass for many dates gives, number for number, what SQL gives at each."""
 
+import os
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,8 @@ from nbo.features.parameters import bind, read_parameters
 from nbo.features.stages import parted
 from nbo.features.sweep import Swept, alike, digests, passes, rows, sweep
 from nbo.features.sweep import compiled as room_of_loops
-from nbo.features.sweep.compiled import SHARED, first_from
+from nbo.features.sweep import tallies as rooms_tallies
+from nbo.features.sweep.compiled import SHARED, first_from, grouped
 from nbo.features.sweep.digests import Digests, Numbers
 from nbo.features.sweep.passes import one_pass
 from nbo.features.sweep.tallies import tallies
@@ -94,10 +96,18 @@ def test_parts_and_rows_on_the_disk_change_nothing(
     monkeypatch.setattr(passes, "BLOCK_BYTES", 1)
     monkeypatch.setattr(rows, "BATCH_ROWS", 2048)
     monkeypatch.setattr(rows, "ROWS_MEMORY", 60_000)
+    reads: list[int] = []
+    real = os.pread
+
+    def read(file: int, size: int, offset: int) -> bytes:
+        reads.append(size)
+        return real(file, size, offset)
+
+    monkeypatch.setattr(os, "pread", read)
     store, compiled = random_store(2), declared("churn")
     found = swept(store, compiled, dates_of(store)[-3:], tmp_path)
     assert refuse_difference(store, compiled, found) > 100
-    assert any(path.stat().st_size for path in tmp_path.rglob("rows"))
+    assert sum(reads) > 0 and not list(tmp_path.rglob("rows"))
 
 
 def test_snapshots_built_by_a_pass_are_those_of_the_text(
@@ -179,6 +189,9 @@ BOTH = {"calls_totals", "calls_counterparty_ids"}
         ("CASE WHEN i > 3 THEN i END", "INTEGER", BOTH),
         ("i / 7", "DOUBLE", BOTH - {"calls_totals"}),
         ("9223372036854775807 - i", "BIGINT", set()),
+        # What the text makes of a sum must fit too.
+        ("1000000000000000", "BIGINT", set()),
+        ("1000000000", "BIGINT", BOTH),
         ("-9223372036854775807", "BIGINT", set()),
     ],
 )
@@ -210,6 +223,24 @@ def test_values_of_one_digest_are_left_to_sql(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(digests, "digest", told_alike("n"))
     with engine_with("i", "BIGINT") as engine:
         assert names_found(engine, tmp_path) == {"calls_totals"}
+
+
+def test_an_account_of_very_many_values_is_left_to_sql(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An account has two numbers, at two dates; each keeps a mask.
+    for cells, names in ((4, BOTH), (3, {"calls_totals"})):
+        monkeypatch.setattr(rooms_tallies, "CELLS", cells)
+        (tmp_path / str(cells)).mkdir()
+        with engine_with("i", "BIGINT") as engine:
+            assert names_found(engine, tmp_path / str(cells)) == names
+
+
+def test_rows_of_accounts_without_a_line_take_no_memory() -> None:
+    rows_there = np.arange(12, dtype=np.int32).reshape(4, 3)
+    starts, kept = grouped(np.array([-1, 1, -1, 0], np.int32), 2, rows_there)
+    assert starts.tolist() == [0, 1, 2] and kept.tolist() == [[9, 10, 11], [3, 4, 5]]
+    assert kept.base is None
 
 
 def test_accounts_that_cannot_be_told_apart_are_left_to_sql(

@@ -67,9 +67,10 @@ def group(numbers: Int32s, starts: Int64s, rows: Int32s, out: Int32s) -> None:
 
 def grouped(numbers: Int32s, count: int, rows: Int32s) -> tuple[Int64s, Int32s]:
     """Where each of ``count`` numbers begins, and the rows in that order."""
-    starts, out = np.zeros(count + 1, np.int64), np.empty_like(rows)
+    starts = np.zeros(count + 1, np.int64)
+    out = np.empty((np.count_nonzero(numbers >= 0), rows.shape[1]), np.int32)
     group(numbers, starts, rows, out)
-    return starts, out[: starts[-1]]
+    return starts, out
 
 
 @compiled

@@ -25,7 +25,10 @@ T = TypeVar("T")
 
 BITS = 62
 """Conditions that a whole number holds."""
-LARGEST = 2**63 - 1
+LARGEST = 2**51
+"""Of a sum: what the text makes of sums, some hundred times as much, stays within 64 bits."""
+WORKERS = 16
+"""At most: each holds a part and what is told of it."""
 RESULT_BYTES = 9
 """A whole number, and whether it is null."""
 BLOCK_BYTES = 32 << 20
@@ -51,8 +54,9 @@ def one_pass(
     -------
     dict
         By date and relation, a Parquet file sorted by account. A relation that cannot be computed with the
-        same result is not there: a measure that is no whole number, sums beyond 64 bits, more conditions
-        than a whole number has bits, two values of one digest.
+        same result is not there: a measure that is no whole number, sums near 64 bits, more conditions
+        than a whole number has bits, two values of one digest, an account with more values than the memory
+        has room for.
     """
     accounts = known_accounts(engine)
     loops, reading = loops_of(engine, asked, np.array([date.day for date in dates], np.int64))
@@ -117,8 +121,8 @@ def loops_of(engine: Embedded, asked: Sequence[Asked], dates: Int64s) -> tuple[l
 
 
 def in_turn(work: Callable[[int], T], count: int) -> Iterator[T]:
-    """``work`` of 0, 1, ... in this order, on all processors; no more results than these wait."""
-    workers = os.cpu_count() or 1
+    """``work`` of 0, 1, ... in this order, on several processors; no more results than these wait."""
+    workers = min(os.cpu_count() or 1, WORKERS)
     with ThreadPoolExecutor(workers) as pool:
         for first in range(0, count, workers):
             yield from pool.map(work, range(first, min(first + workers, count)))

@@ -157,6 +157,7 @@ class PartedRows:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+        self._path.unlink()
         self._batches.clear()
 
     def add(self, rows: Int32s) -> None:

@@ -29,6 +29,8 @@ KINDS = {
     "before": BEFORE,
     "fall": FALL,
 }
+CELLS = 1 << 26
+"""Numbers that the groups of an account take at most: half a GiB."""
 CLASH = -1
 """In place of a number of groups: two values have the same digest."""
 
@@ -160,6 +162,7 @@ def tallies(
     counts: Int64s,
     told: Int64s,
     logs: Int64s,
+    cells: int,
     out: Int64s,
     there: Bools,
 ) -> bool:
@@ -183,6 +186,8 @@ def tallies(
         What is told, and its numbers.
     logs : (rows,)
         n ln n in whole steps.
+    cells : int
+        Numbers that an account's groups may take at most.
     out : (dates, told, accounts)
         Written; zeros before.
     there : (dates, accounts)
@@ -191,7 +196,7 @@ def tallies(
     Returns
     -------
     bool
-        Whether the digests told all values apart, as far as their checks show.
+        Whether the digests told all values apart, as far as their checks show, and no account has too many.
     """
     most, masks_count = max(1, np.max(np.diff(starts))), 1 + np.max(marks[:, 0]) if len(marks) else 1
     slots, group_of = np.full(slots_for(most), -1, np.int32), np.empty(most, np.int64)
@@ -200,10 +205,10 @@ def tallies(
     for account in range(len(starts) - 1):
         own = rows[starts[account] : starts[account + 1]]
         groups = group_values(own, value, needed, only, slots, values, group_of)
-        if groups == CLASH:
+        if groups == CLASH or groups * len(dates) * (masks_count + len(counts)) > cells:
             return False
         if account == 0 or groups > room:
-            room = 2 * groups + 16
+            room = groups + 16
             seen = np.zeros((room, len(dates)), np.bool_)
             masks = np.zeros((room, len(dates), masks_count), np.int64)
             numbers = np.zeros((room, len(dates), len(counts)), np.int64)
@@ -256,7 +261,7 @@ class TalliesLoop:
             self._logs = told["told"].to_numpy()
 
     def block(self, part: Part) -> Block | None:
-        """None where two values have the same digest."""
+        """None where two values have the same digest, or an account too many of them."""
         shape = (len(self._dates), len(self.columns), part.accounts)
         out, there = np.zeros(shape, np.int64), np.zeros((shape[0], shape[2]), np.bool_)
         exact = tallies(
@@ -271,6 +276,7 @@ class TalliesLoop:
             self._counts,
             self._told,
             self._logs,
+            CELLS,
             out,
             there,
         )
