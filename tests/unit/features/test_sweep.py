@@ -22,7 +22,7 @@ from nbo.features.sweep import compiled as room_of_loops
 from nbo.features.sweep import tallies as rooms_tallies
 from nbo.features.sweep.compiled import SHARED, first_from, grouped
 from nbo.features.sweep.digests import Digests, Numbers
-from nbo.features.sweep.passes import one_pass
+from nbo.features.sweep.passes import known_accounts, one_pass
 from nbo.features.sweep.tallies import tallies
 from nbo.features.sweep.texts import Asked, Tallies, Totals, asked_of
 from nbo.features.sweep.totals import totals
@@ -30,6 +30,12 @@ from nbo.tables.store import Store
 from nbo.workspace import Workspace
 
 SETS = sorted(Workspace.find().declared_sets())
+
+
+@pytest.fixture(autouse=True)
+def every_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pass over every table, however small."""
+    monkeypatch.setattr(room, "SWEEP_ROWS", 0)
 
 
 def dates_of(store: Store) -> list[AsOf]:
@@ -45,7 +51,7 @@ def declared(name: str) -> CompiledFeatures:
 def swept(store: Store, compiled: CompiledFeatures, dates: Sequence[AsOf], folder: Path) -> Swept:
     with store.connect() as engine:
         parameters = {date: read_parameters(store, engine, compiled.sql, date, None) for date in dates}
-        return sweep(engine, compiled.sql, parameters, folder, least_rows=0)
+        return sweep(engine, compiled.sql, parameters, folder)
 
 
 def refuse_difference(store: Store, compiled: CompiledFeatures, found: Swept) -> int:
@@ -110,10 +116,7 @@ def test_parts_and_rows_on_the_disk_change_nothing(
     assert sum(reads) > 0 and not list(tmp_path.rglob("rows"))
 
 
-def test_snapshots_built_by_a_pass_are_those_of_the_text(
-    random_store: Callable[[int], Store], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(room, "SWEEP_ROWS", 0)
+def test_snapshots_built_by_a_pass_are_those_of_the_text(random_store: Callable[[int], Store]) -> None:
     store, compiled = random_store(4), declared("churn")
     dates = dates_of(store)[::4]
     snapshots = list(build_snapshots(store, compiled, dates))
@@ -144,7 +147,7 @@ def test_a_relation_that_counts_words_is_computed(tmp_path: Path) -> None:
     asked = asked_of("words", text)
     assert asked is not None
     with engine_with("i", "BIGINT") as engine:
-        [path] = one_pass(engine, [asked], [AsOf(110)], tmp_path)[AsOf(110)].values()
+        [path] = one_pass(engine, [asked], [AsOf(110)], known_accounts(engine), tmp_path)[AsOf(110)].values()
         engine.view("found", [path])
         assert engine.value("SELECT sum(r0) FROM found") == 10
 
@@ -175,7 +178,7 @@ def names_found(engine: Embedded, folder: Path) -> set[str]:
         ]
     )
     assert [type(one) for one in asked] == [Totals, Tallies]
-    found = one_pass(engine, asked, [AsOf(110), AsOf(115)], folder)
+    found = one_pass(engine, asked, [AsOf(110), AsOf(115)], known_accounts(engine), folder)
     return {name for paths in found.values() for name in paths}
 
 

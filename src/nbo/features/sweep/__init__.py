@@ -19,8 +19,8 @@ __all__ = ["SWEEP_ROWS", "Swept", "sweep"]
 
 Swept = dict[AsOf, dict[str, Path]]
 """By date, the relations computed and the Parquet file of each."""
-SWEEP_ROWS = 1_000_000
-"""Rows of a table from which on a pass costs less than SQL, start of the compiled loops included."""
+SWEEP_ROWS = 4_000_000
+"""Rows of a table, times dates, from which on a pass costs less than SQL, loading the loops included."""
 
 
 def sweep(
@@ -28,7 +28,6 @@ def sweep(
     sql: str,
     parameters: Mapping[AsOf, Mapping[str, str]],
     folder: Path,
-    least_rows: int | None = None,
 ) -> Swept:
     """Compute what loops can of a text, at several dates.
 
@@ -42,25 +41,30 @@ def sweep(
         The text's for all accounts, by date.
     folder : Path
         An existing one, for the results.
-    least_rows : int or None
-        Of a table that is worth it; None = :data:`SWEEP_ROWS`.
 
     Returns
     -------
     Swept
     """
     found: Swept = {date: {} for date in parameters}
-    enough = SWEEP_ROWS if least_rows is None else least_rows
-    for number, (asked, dates) in enumerate(alike(sql, parameters)):
-        table = asked[0].rows.table
-        if int(str(engine.value(f"SELECT count(*) FROM {table}"))) < enough:
-            continue
-        # Its compiler takes longer to load than everything else.
-        from nbo.features.sweep.passes import one_pass
+    groups = alike(sql, parameters)
+    rows = {
+        table: int(str(engine.value(f"SELECT count(*) FROM {table}")))
+        for table in dict.fromkeys(asked[0].rows.table for asked, _ in groups)
+    }
+    large = [
+        (asked, dates) for asked, dates in groups if rows[asked[0].rows.table] * len(dates) >= SWEEP_ROWS
+    ]
+    if not large:
+        return found
+    # Its compiler takes longer to load than everything else.
+    from nbo.features.sweep.passes import known_accounts, one_pass
 
+    accounts = known_accounts(engine)
+    for number, (asked, dates) in enumerate(large):
         here = folder / f"{number}"
         here.mkdir()
-        for date, paths in one_pass(engine, asked, dates, here).items():
+        for date, paths in one_pass(engine, asked, dates, accounts, here).items():
             found[date].update(paths)
     return found
 

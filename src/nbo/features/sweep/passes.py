@@ -36,17 +36,19 @@ BLOCK_BYTES = 32 << 20
 
 
 def one_pass(
-    engine: Embedded, asked: Sequence[Asked], dates: Sequence[AsOf], folder: Path
+    engine: Embedded, asked: Sequence[Asked], dates: Sequence[AsOf], accounts: Numbers, folder: Path
 ) -> dict[AsOf, dict[str, Path]]:
     """The relations that are asked of one table, at all dates.
 
     Parameters
     ----------
     engine : Embedded
-        Has the table, and ``lines`` for the accounts.
+        Has the table.
     asked : sequence of Totals or Tallies
     dates : sequence of AsOf
         Ascending.
+    accounts : Numbers
+        Rows of others are left out.
     folder : Path
         An empty one, for the results and what the memory does not hold.
 
@@ -58,7 +60,6 @@ def one_pass(
         than a whole number has bits, two values of one digest, an account with more values than the memory
         has room for.
     """
-    accounts = known_accounts(engine)
     loops, reading = loops_of(engine, asked, np.array([date.day for date in dates], np.int64))
     if not loops or not len(accounts.texts) or not accounts.told_apart or len(reading.conditions) > BITS:
         return {}

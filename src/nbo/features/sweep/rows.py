@@ -113,11 +113,11 @@ class Reading:
         rows, largest = np.empty((len(batch), self.words), np.int32), 0
         rows[:, ACCOUNT], rows[:, EVENT] = accounts, event
         np.maximum(rows[:, EVENT] + 1, known, out=rows[:, VISIBLE], casting="unsafe")
-        rows[:, BITS : BITS + 2] = two_words(bits)
+        rows[:, BITS : BITS + 2] = two_words(bits.to_numpy())
         for (text, word), column in zip(self.measures.items(), rest, strict=False):
             values = column.to_numpy()
             if self.wide[text]:
-                rows[:, word : word + 2] = two_words(column)
+                rows[:, word : word + 2] = two_words(values)
             else:
                 rows[:, word] = values
             if len(values):
@@ -129,9 +129,8 @@ class Reading:
         return rows, largest
 
 
-def two_words(column: pa.Array) -> Int32s:
-    numbers: Int64s = column.to_numpy().astype(np.int64)
-    return numbers.view(np.int32).reshape(-1, 2)
+def two_words(numbers: Int64s) -> Int32s:
+    return numbers.astype(np.int64).view(np.int32).reshape(-1, 2)
 
 
 class PartedRows:
