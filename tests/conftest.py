@@ -272,6 +272,17 @@ class PostgresServer:
 
 
 @pytest.fixture(scope="session")
+def small_files() -> dict[str, str]:
+    """The environment of a process whose files may not grow beyond a limit, as if the disk were full.
+
+    It writes neither coverage, which would meet the same limit, nor byte code: Python takes the half of a
+    file for the whole, and every later process would stop at it.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    return {**kept, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+@pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """A server that the test may stop; it starts it again before it ends."""
     programs = postgres_programs()

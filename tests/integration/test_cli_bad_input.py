@@ -407,19 +407,17 @@ sys.exit(run(sys.argv[1:]))
 
 
 def test_a_disk_that_takes_no_more_is_told_in_one_line_and_nothing_is_half_written(
-    released: Path, store: Path, tmp_path: Path, nbo: Nbo
+    released: Path, store: Path, tmp_path: Path, nbo: Nbo, small_files: dict[str, str]
 ) -> None:
     """A limit on the size of files stands for a disk that fills up while scores are written."""
     words = ["score", "--store", str(store), "--as-of", "latest", "--out", str(tmp_path / "scores")]
     nbo("features", "build", "--store", store, "--as-of", "latest", cwd=released)
-    # A measured child would write its own file of coverage against the same limit, and complain.
-    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     ended = subprocess.run(
         [sys.executable, "-c", LIMITED, *words],
         capture_output=True,
         text=True,
         cwd=released,
-        env=unmeasured,
+        env=small_files,
         check=False,
     )
     assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
@@ -462,6 +460,17 @@ def test_a_defect_is_told_as_ours_with_its_log_and_never_as_bad_input(
     assert line == f"a defect of ours, sorry; the details are in runs/{log.name}"
     assert "ZeroDivisionError" in log.read_text()
     assert log.read_text().startswith("nbo train churn ")
+
+
+def test_an_input_that_ends_too_early_is_a_defect_and_not_an_interruption(
+    nbo: Nbo, bare_workspace: Path, store: Path
+) -> None:
+    """The parser takes an EOFError for the end of what is typed in, which nothing of ours waits for."""
+    (bare_workspace / "training" / "churn.py").write_text(BROKEN.replace("return 1 / 0", "raise EOFError"))
+    ended = nbo("train", "churn", "--store", store, cwd=bare_workspace)
+    assert ended.code == 70
+    assert "a defect of ours" in ended.err
+    assert "EOFError" in (bare_workspace / "runs" / f"nbo-defect-{os.getpid()}.log").read_text()
 
 
 def test_a_defect_for_machines_is_an_envelope(nbo: Nbo, bare_workspace: Path, store: Path) -> None:

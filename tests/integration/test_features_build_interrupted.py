@@ -1,7 +1,6 @@
 """Building features on a full disk, twice at once, and killed: whole or absent, and the same again."""
 
 import contextlib
-import os
 import resource
 import shutil
 import signal
@@ -53,16 +52,14 @@ def words(own_store: Path) -> list[str]:
     return ["features", "build", "--store", str(own_store), "--as-of", DATE]
 
 
-def started(code: str, own_store: Path) -> "subprocess.Popen[str]":
-    # A measured child would write its own file of coverage against the same limit, and complain.
-    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+def started(code: str, own_store: Path, env: dict[str, str] | None = None) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-c", code, *words(own_store)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env=unmeasured,
+        env=env,
     )
 
 
@@ -95,11 +92,11 @@ def nothing_whole(folder: Path) -> None:
 
 @pytest.mark.parametrize("first", ["", BY_PASS])
 def test_a_disk_that_takes_no_more_is_told_in_one_line_and_leaves_nothing(
-    own_store: Path, nbo: Nbo, first: str
+    own_store: Path, nbo: Nbo, small_files: dict[str, str], first: str
 ) -> None:
     """A limit on the size of files stands for a disk that fills up."""
     folder = target(own_store)
-    ended = started(f"{first}\n{LIMITED}", own_store)
+    ended = started(f"{first}\n{LIMITED}", own_store, small_files)
     out, err = ended.communicate()
     assert (ended.returncode, out) == (2, ""), err
     [line] = err.splitlines()

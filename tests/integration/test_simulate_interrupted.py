@@ -1,6 +1,5 @@
 """A simulation that is killed or runs out of disk leaves nothing that looks complete, and can start again."""
 
-import os
 import resource
 import signal
 import subprocess
@@ -64,22 +63,20 @@ def test_killed_it_leaves_no_world_and_no_process_and_a_rerun_is_whole(tmp_path:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_disk_that_is_full_is_one_line(tmp_path: Path, workers: str) -> None:
+def test_a_disk_that_is_full_is_one_line(tmp_path: Path, small_files: dict[str, str], workers: str) -> None:
     """A limit on the size of files stands for the disk: the write fails in the same place."""
 
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, LIMIT))
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
-    # A measured child would write its own file of coverage against the same limit, and complain.
-    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     told = subprocess.run(
         words(tmp_path / "raw", "--accounts", "2100", "--months", "1", "--workers", workers),
         capture_output=True,
         text=True,
         check=False,
         preexec_fn=limited,
-        env={**unmeasured, "PYTHONDONTWRITEBYTECODE": "1"},
+        env=small_files,
     )
     lines = [line for line in told.stderr.splitlines() if line.startswith("nbo: ")]
     assert told.returncode == 2, told.stderr

@@ -121,7 +121,7 @@ def test_storage_errors_are_told_in_one_line(tmp_path: Path) -> None:
         write_atomic(blocker / "below", "x")
 
 
-def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, small_files: dict[str, str]) -> None:
     path = tmp_path / "file"
     write_atomic(path, "old")
     code = f"""
@@ -137,7 +137,11 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
             print(error)
     """
     ended = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=small_files,
     )
     assert "File too large" in ended.stdout
     assert path.read_text() == "old"

@@ -71,8 +71,6 @@ def run(words: list[str]) -> int:
         return failure(str(error), error.exit_code, as_json)
     except typer.Exit as ending:
         return ending.exit_code
-    except typer.Abort:
-        return 130
     except typer.TyperException as error:
         return misused(error.format_message(), as_json)
     except KeyboardInterrupt:

@@ -288,7 +288,7 @@ def test_a_full_disk_is_told_and_leaves_no_fit_store(operator, tiny_disk):
         Store.open(operator.out)
 
 
-def test_a_file_that_may_not_grow_is_a_storage_error(operator):
+def test_a_file_that_may_not_grow_is_a_storage_error(operator, small_files):
     # Limits stay with a process, so the check runs in a child of its own.
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
     told = "\nexcept StorageError as error:\n    print('told:', error)\n    sys.exit(2)\n"
@@ -298,6 +298,7 @@ def test_a_file_that_may_not_grow_is_a_storage_error(operator):
     )
     child = subprocess.run(
         [sys.executable, "-c", script + told, str(operator.data), str(operator.out)],
+        env=small_files,
         capture_output=True,
         text=True,
         check=False,
