@@ -30,6 +30,8 @@ SMALL = {
     "spark.executor.memory": "512m",
     "spark.sql.shuffle.partitions": "4",
 }
+WAIT = 40
+"""Seconds without a worker: more than a driver takes to come up where the machine is busy."""
 SETTINGS = "\n".join(f'"{name}" = "{value}"' for name, value in SMALL.items())
 
 
@@ -125,13 +127,13 @@ def test_a_builder_killed_while_its_workers_compute_leaves_nothing_that_is_read(
 def test_workers_that_are_all_lost_end_the_build_with_one_line(store: Path, tmp_path: Path) -> None:
     with Cluster(tmp_path) as cluster:
         cluster.add_worker()
-        builder = Builder(store, tmp_path, cluster.master, wait_seconds=20)
+        builder = Builder(store, tmp_path, cluster.master, wait_seconds=WAIT)
         process = builder.start()
         until(builder.computing, "workers that write")
         cluster.lose_workers()
         _, err = process.communicate()
     assert process.returncode == 2
-    assert f"Spark at {cluster.master}: no worker for 20 seconds" in told(err)
+    assert f"Spark at {cluster.master}: no worker for {WAIT} seconds" in told(err)
     assert not builder.snapshot.exists()
 
 
@@ -151,10 +153,10 @@ def test_a_worker_that_does_not_see_the_store_ends_the_build_with_one_line(
 
 def test_a_master_without_workers_is_one_line(store: Path, tmp_path: Path) -> None:
     with Cluster(tmp_path) as cluster:
-        process = Builder(store, tmp_path, cluster.master, wait_seconds=10).start()
+        process = Builder(store, tmp_path, cluster.master, wait_seconds=WAIT).start()
         _, err = process.communicate()
     assert process.returncode == 2
-    assert f"Spark at {cluster.master}: no worker for 10 seconds" in told(err)
+    assert f"Spark at {cluster.master}: no worker for {WAIT} seconds" in told(err)
 
 
 @pytest.mark.parametrize("scheme", ["spark", "sc"])
